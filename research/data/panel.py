@@ -1,0 +1,253 @@
+"""From the bar table to aligned arrays: the one door between Polars and NumPy.
+
+In: a validated bar table (`symbol, bar_close, open, high, low, close, volume`, optional `adj_factor`).
+Out: a `Panel`: one (T, N) array per field, in memory one contiguous row per symbol.
+
+Each symbol is adjusted from its own bars only, and what the adjustment must remember (last close, last
+`adj_factor`, factor so far) is carried, so blocks pushed one by one give the bits of one push of everything.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from research.data.adjust import corporate_actions
+from research.errors import BadValue, DataError, SnapshotMismatch, UnknownName
+
+__all__ = ["Panel", "PanelBuilder", "to_panel"]
+
+F64 = NDArray[np.float64]
+_PRICES = ("open", "high", "low", "close", "volume")
+_NEVER = np.datetime64("NaT", "us")
+
+
+@dataclass(frozen=True, eq=False)
+class Panel:
+    """Aligned bars of N symbols at the T instants at which any of them has a bar.
+
+    Attributes
+    ----------
+    symbols : tuple of str, length N
+    bar_close : (T,) datetime64[us], UTC, strictly increasing
+    open, high, low, close : (T, N) float64, raw USD; NaN where the symbol has no bar
+    volume : (T, N) float64, raw shares; NaN where the symbol has no bar
+    factor : (T, N) float64
+        Adjustment since the symbol's first bar, which has 1; NaN where the symbol has no bar.
+    split : (T, N) float64
+        New shares per old share at the open of this bar; 1 if none or no bar.
+    dividend : (T, N) float64, raw USD
+        Cash per share held before this bar's split; 0 if none or no bar.
+
+    The (T, N) arrays are Fortran-ordered: a symbol's column is contiguous.
+    """
+
+    symbols: tuple[str, ...]
+    bar_close: NDArray[np.datetime64]
+    open: F64
+    high: F64
+    low: F64
+    close: F64
+    volume: F64
+    factor: F64
+    split: F64
+    dividend: F64
+
+    def __len__(self) -> int:
+        return len(self.bar_close)
+
+    def __getitem__(self, rows: slice) -> Panel:
+        """Return the bars of a slice of instants, as views."""
+        if not isinstance(rows, slice):
+            raise BadValue(f"a Panel is cut by a slice such as panel[10:20], was indexed by {rows!r}")
+        cut = {f.name: getattr(self, f.name)[rows] for f in fields(self) if f.name != "symbols"}
+        return Panel(symbols=self.symbols, **cut)
+
+    def members(self, t: int) -> NDArray[np.bool_]:
+        """Return (N,) bool: which symbols have a bar at instant `t`."""
+        return ~np.isnan(self.close[t])
+
+    def adjusted(self) -> tuple[F64, F64, F64, F64, F64]:
+        """Return open, high, low, close × factor and volume / factor, each (T, N); dollar volume is unchanged."""
+        f = self.factor
+        return self.open * f, self.high * f, self.low * f, self.close * f, self.volume / f
+
+
+class PanelBuilder:
+    """Build panels block by block; the adjustment of each symbol is carried between blocks.
+
+    Parameters
+    ----------
+    symbols : sequence of str
+        The columns of every panel, in this order.
+    """
+
+    def __init__(self, symbols: Sequence[str]) -> None:
+        self.symbols = tuple(symbols)
+        if not self.symbols:
+            raise BadValue("`symbols` must name at least one symbol, was empty")
+        if len(set(self.symbols)) != len(self.symbols):
+            twice = next(s for i, s in enumerate(self.symbols) if s in self.symbols[:i])
+            raise BadValue(f"`symbols` must differ, {twice!r} is named twice; drop one")
+        n = len(self.symbols)
+        self._last_bar = _NEVER
+        self._close = np.full(n, np.nan)  # NaN: no bar seen yet
+        self._adj = np.full(n, np.nan)
+        self._factor = np.ones(n)
+
+    def push(self, bars: pl.DataFrame) -> Panel:
+        """Turn the next bars into a panel.
+
+        Parameters
+        ----------
+        bars : DataFrame
+            Bars of this builder's symbols, all later than everything pushed before.
+
+        Returns
+        -------
+        Panel
+            Only the new instants.
+        """
+        n = len(self.symbols)
+        at = self._columns_of(bars)
+        closes = bars["bar_close"].to_numpy().astype("datetime64[us]")
+        # Stable: within a symbol the order of the table is kept, and must be the order of time.
+        if at.size and np.any(at[1:] < at[:-1]):
+            order = np.argsort(at, kind="stable")
+            at, closes, bars = at[order], closes[order], bars[order]
+        first = np.ones(at.size, dtype=bool)
+        first[1:] = at[1:] != at[:-1]
+        self._check_order(at, closes, first)
+
+        instants = np.unique(closes)
+        t = np.searchsorted(instants, closes)
+        cell = at * len(instants) + t
+        values = {name: bars[name].to_numpy() for name in _PRICES}
+        adj = bars["adj_factor"].to_numpy() if "adj_factor" in bars.columns else np.ones(at.size)
+
+        previous_close, previous_adj = np.empty(at.size), np.empty(at.size)
+        previous_close[1:], previous_adj[1:] = values["close"][:-1], adj[:-1]
+        previous_close[first], previous_adj[first] = self._close[at[first]], self._adj[at[first]]
+        ratio = np.where(np.isnan(previous_close), 1.0, adj / previous_adj)
+        growth, split, dividend = corporate_actions(ratio, previous_close)
+
+        out = {name: _scatter(n, len(instants), cell, v, np.nan) for name, v in values.items()}
+        # Symbol by symbol in order of time: the running product of (carried factor, growth, growth, …).
+        steps = np.ones((n, len(instants) + 1))
+        steps[:, 0] = self._factor
+        steps[at, t + 1] = growth
+        factor = np.multiply.accumulate(steps, axis=1)[:, 1:]
+        last = np.ones(at.size, dtype=bool)
+        last[:-1] = first[1:]
+        if at.size:
+            self._last_bar = instants[-1]
+            self._close[at[last]] = values["close"][last]
+            self._adj[at[last]] = adj[last]
+            self._factor = factor[:, -1].copy()
+        factor = np.where(np.isnan(out["close"].T), np.nan, factor)
+        return Panel(
+            symbols=self.symbols,
+            bar_close=instants,
+            **out,
+            factor=factor.T,
+            split=_scatter(n, len(instants), cell, split, 1.0),
+            dividend=_scatter(n, len(instants), cell, dividend, 0.0),
+        )
+
+    def snapshot(self) -> bytes:
+        """Return everything carried between pushes; `restore` brings it back."""
+        head = {"kind": "PanelBuilder", "symbols": self.symbols, "last_bar": int(self._last_bar.astype(np.int64))}
+        state = np.stack([self._close, self._adj, self._factor])
+        return json.dumps(head).encode() + b"\n" + state.astype("<f8").tobytes()
+
+    @classmethod
+    def restore(cls, data: bytes) -> PanelBuilder:
+        """Return the builder that made a snapshot."""
+        head, _, body = data.partition(b"\n")
+        try:
+            told = json.loads(head)
+            kind = told["kind"]
+        except (ValueError, KeyError, TypeError):
+            kind = None
+        if kind != "PanelBuilder":
+            raise SnapshotMismatch("these bytes are not a PanelBuilder snapshot; take one with PanelBuilder.snapshot()")
+        builder = cls(told["symbols"])
+        state = np.frombuffer(body, dtype="<f8")
+        if state.size != 3 * len(builder.symbols):
+            raise SnapshotMismatch("the PanelBuilder snapshot is cut short; take a new one")
+        builder._last_bar = np.datetime64(told["last_bar"], "us")
+        builder._close, builder._adj, builder._factor = state.reshape(3, -1).astype(np.float64)
+        return builder
+
+    def _columns_of(self, bars: pl.DataFrame) -> NDArray[np.int64]:
+        names = bars["symbol"].cast(pl.String)
+        at = names.cast(pl.Enum(self.symbols), strict=False).to_physical().cast(pl.Int64)
+        if at.null_count():
+            raise UnknownName("symbol", str(names.filter(at.is_null())[0]), self.symbols)
+        return at.to_numpy()
+
+    def _check_order(
+        self, at: NDArray[np.int64], closes: NDArray[np.datetime64], first: NDArray[np.bool_]
+    ) -> None:
+        if closes.size == 0:
+            return
+        late = np.flatnonzero(~first[1:] & (closes[1:] <= closes[:-1]))
+        if late.size:
+            i = int(late[0]) + 1
+            raise DataError(
+                f"{self.symbols[at[i]]}: bars must be in order of bar_close and differ, {closes[i]} follows "
+                f"{closes[i - 1]} ({late.size} such bars); sort and deduplicate them"
+            )
+        old = np.flatnonzero(closes <= self._last_bar)  # false for NaT: nothing pushed yet
+        if old.size:
+            i = int(old[0])
+            raise DataError(
+                f"{self.symbols[at[i]]}: pushed bars must be later than {self._last_bar}, the last one seen, was "
+                f"{closes[i]} ({old.size} such bars); push each instant once, all symbols together"
+            )
+
+
+def to_panel(bars: pl.DataFrame, symbols: Sequence[str] | None = None) -> Panel:
+    """Align a whole bar table.
+
+    Parameters
+    ----------
+    bars : DataFrame
+        A bar table.
+    symbols : sequence of str, optional
+        Columns of the panel; others in the table are left out. Default: all of the table, sorted.
+
+    Returns
+    -------
+    Panel
+
+    Raises
+    ------
+    UnknownName
+        A symbol that has no bar in the table.
+
+    Examples
+    --------
+    >>> from research.data.sample import load_sample
+    >>> to_panel(load_sample(["AAPL", "FB"])).close.shape
+    (3270, 2)
+    """
+    known = bars["symbol"].unique().sort().cast(pl.String).to_list()
+    if symbols is None:
+        return PanelBuilder(known).push(bars)
+    for name in symbols:
+        if name not in known:
+            raise UnknownName("symbol", name, known)
+    return PanelBuilder(symbols).push(bars.filter(pl.col("symbol").cast(pl.String).is_in(list(symbols))))
+
+
+def _scatter(n: int, t: int, cell: NDArray[np.int64], values: F64, empty: float) -> F64:
+    """Put values into their cells of an (N, T) array and return its (T, N) view."""
+    out = np.full(n * t, empty)
+    out[cell] = values
+    return out.reshape(n, t).T
