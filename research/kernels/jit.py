@@ -15,7 +15,7 @@ Policy, decided here once:
     Numba recompiles a cached function when *its own* file changes, but not when a file
     it calls into changes. A folder per hash of all sources cannot serve stale code.
 
-The folder is ``$NUMBA_CACHE_DIR`` or the user's cache folder, plus ``onepath/kernels-<hash>``.
+The folder is ``kernels-<hash>`` under ``onepath`` in ``$NUMBA_CACHE_DIR`` or the user's cache folder.
 Numba's global setting is changed only while one of our functions is being decorated, so
 other libraries keep their own caches. Where the folder cannot be written, a private one
 under the temporary directory is used and a warning is logged.
@@ -29,7 +29,6 @@ import logging
 import os
 import shutil
 import stat
-import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -40,10 +39,11 @@ from typing import Any, Final, ParamSpec, TypeVar, cast
 # logarithm than its last rows, so bits would depend on a row's position. Read by Numba at import.
 os.environ.setdefault("NUMBA_DISABLE_INTEL_SVML", "1")
 
-import numba  # noqa: E402
-from numba.core import config  # noqa: E402
+import numba
+import platformdirs
+from numba.core import config
 
-from research.errors import OnepathError  # noqa: E402
+from research.errors import OnepathError
 
 __all__ = ["cache_folder", "kernel_hash", "njit"]
 
@@ -88,12 +88,8 @@ def kernel_hash() -> str:
 def _user_cache_root() -> Path:
     """Return the folder under which this user's caches belong, by the system's convention."""
     if chosen := os.environ.get("NUMBA_CACHE_DIR"):
-        return Path(chosen)
-    if sys.platform == "win32":
-        return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
-    if sys.platform == "darwin":
-        return Path.home() / "Library" / "Caches"
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+        return Path(chosen) / "onepath"
+    return platformdirs.user_cache_path("onepath", appauthor=False)
 
 
 def _writable(folder: Path) -> bool:
@@ -146,7 +142,7 @@ def cache_folder() -> Path:
         Neither the user's cache folder nor the temporary directory can be written.
     """
     name = f"kernels-{kernel_hash()}"
-    folder = _user_cache_root() / "onepath" / name
+    folder = _user_cache_root() / name
     if _writable(folder):
         os.utime(folder)
         _forget_old(folder.parent, folder)
@@ -190,8 +186,8 @@ def njit(function: Callable[P, R]) -> Callable[P, R]:
     """
     if _config.USING_SVML:
         raise OnepathError(
-            "kernels need one logarithm for every row, but Numba was started with Intel SVML, whose vector and "
-            "scalar results differ in the last bit; set NUMBA_DISABLE_INTEL_SVML=1 or import research before numba"
+            "kernels need one logarithm for every row, but Numba was started with Intel SVML, whose vector "
+            "and scalar results differ in the last bit; set NUMBA_DISABLE_INTEL_SVML=1 or import research first"
         )
     # A function typed at a prompt has no file whose hash could name its folder.
     on_disk = Path(function.__code__.co_filename).exists()
