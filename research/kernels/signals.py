@@ -1,0 +1,119 @@
+"""Signal rows, and the part of them that every strategy shares: size and protection.
+
+A signal is what a strategy wants at a close, free of any account: one column of
+`N_SIGNALS` numbers per bar and symbol. In: the shared feature rows and the
+shared parameters, both by position. Out: weight, stop, target, trail and limit
+beside the side that the strategy chose.
+
+Protection is a fraction of the fill price, whatever it was asked in: an ATR
+multiple is already a fraction once it is multiplied by `atr_pct_14` of the
+decision bar, so the broker kernel knows one kind of stop.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from research.kernels.jit import njit
+
+__all__ = ["N_SIGNALS", "SIGNAL_NAMES", "enter_nb", "known_nb"]
+
+ENTRY = 0  # +1 wants long, -1 wants short, 0 wants nothing
+EXIT = 1  # +1 closes a long, -1 closes a short, 2 closes either, 0 closes nothing
+WEIGHT = 2  # fraction of equity
+STOP = 3  # fraction of the fill price, NaN: none
+TARGET = 4  # fraction of the fill price, NaN: none
+TRAIL = 5  # fraction of the fill price, NaN: none
+LIMIT = 6  # bars held, NaN: no limit
+GATE = 7  # 0: nothing blocks the entry; else 1 + index into the strategy's gates
+N_SIGNALS = 8
+SIGNAL_NAMES = ("entry", "exit", "weight", "stop", "target", "trail", "limit", "gate")
+
+# Rows of the shared features, in the order of strategies.base.SHARED_FEATURES.
+F_VOL, F_RISK, F_ATR, N_SHARED_FEATURES = 0, 1, 2, 3
+
+# Positions of the shared parameters, in the order of strategies.base.SHARED.
+P_ALLOW_SHORT, P_BARS_PER_YEAR, P_VOL_TARGET, P_MAX_WEIGHT, P_RISK_CAP, P_RISK_AVERSION = 0, 1, 2, 3, 4, 5
+P_STOP, P_STOP_ATR, P_TARGET, P_TARGET_ATR, P_TRAIL, P_TRAIL_ATR, P_LIMIT, N_SHARED = 6, 7, 8, 9, 10, 11, 12, 13
+
+_FEATURE_YEAR = 252.0  # the year in which the vol_* features are stated, whatever the bar
+_WIDEST_STOP = 0.99  # a stop at or below zero would protect nothing and say that it does
+
+
+@njit
+def known_nb(features: NDArray[np.float64], j: int) -> bool:
+    """Say whether every feature of column `j` has left its warm-up."""
+    for k in range(features.shape[0]):
+        if math.isnan(features[k, j]):
+            return False
+    return True
+
+
+@njit
+def distance_nb(fraction: float, multiple: float, atr: float) -> float:
+    """Return the nearer of a fraction and an ATR multiple, as a fraction; NaN where both are off (0)."""
+    if multiple > 0.0:
+        by_atr = multiple * atr
+        if fraction > 0.0:
+            return min(fraction, by_atr)
+        return by_atr
+    if fraction > 0.0:
+        return fraction
+    return math.nan
+
+
+@njit
+def stop_distance_nb(fraction: float, multiple: float, atr: float) -> float:
+    """Return `distance_nb`, no wider than leaves a price above zero."""
+    distance = distance_nb(fraction, multiple, atr)
+    return min(distance, _WIDEST_STOP) if distance == distance else distance
+
+
+@njit
+def weight_nb(volatility: float, risk_score: float, stop: float, params: NDArray[np.float64]) -> float:
+    """Return the weight: the least of volatility target, risk cap and weight cap, cut by `risk_score`.
+
+    Unknown or zero volatility is weight 0: what cannot be measured is not bought.
+    """
+    if not volatility > 0.0 or not risk_score >= 0.0:
+        return 0.0
+    annual = volatility * math.sqrt(params[P_BARS_PER_YEAR] / _FEATURE_YEAR)
+    weight = min(params[P_VOL_TARGET] / annual, params[P_MAX_WEIGHT])
+    if params[P_RISK_CAP] > 0.0 and stop > 0.0:
+        weight = min(weight, params[P_RISK_CAP] / stop)
+    return weight * (1.0 - params[P_RISK_AVERSION] * risk_score / 100.0)
+
+
+@njit
+def enter_nb(
+    features: NDArray[np.float64],
+    params: NDArray[np.float64],
+    side: float,
+    closes: float,
+    gate: float,
+    out: NDArray[np.float64],
+    j: int,
+) -> None:
+    """Write column `j` of the signal rows for a side, an exit and a gate already chosen.
+
+    Weight and protection are written whether or not there is an entry, so that an
+    export shows what a trade would have been. A side that `closes` would close at
+    once is no entry: exit wins.
+    """
+    atr = features[F_ATR, j]
+    stop = stop_distance_nb(params[P_STOP], params[P_STOP_ATR], atr)
+    trail = stop_distance_nb(params[P_TRAIL], params[P_TRAIL_ATR], atr)
+    nearest = trail if not stop == stop or trail < stop else stop
+    if side != 0.0 and (closes == side or closes == 2.0):
+        side = 0.0
+    out[ENTRY, j] = side
+    out[EXIT, j] = closes
+    out[WEIGHT, j] = weight_nb(features[F_VOL, j], features[F_RISK, j], nearest, params)
+    out[STOP, j] = stop
+    out[TARGET, j] = distance_nb(params[P_TARGET], params[P_TARGET_ATR], atr)
+    out[TRAIL, j] = trail
+    out[LIMIT, j] = params[P_LIMIT] if params[P_LIMIT] > 0.0 else math.nan
+    out[GATE, j] = gate

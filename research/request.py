@@ -1,0 +1,194 @@
+"""What is to be run, checked once: strategy, symbols, span, parameters, money, costs.
+
+In: what a user asked for and a bar table. Out: a `Prepared` run (the panel from
+its first bar on, and the bars at which the span and the trading begin). Backtest,
+sweep and live runner all start here, so they cannot disagree about which bar is
+the first that may trade.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta, timezone
+
+import numpy as np
+import polars as pl
+
+from research.data import Panel, periods_per_year, to_panel
+from research.errors import BadValue, NotEnoughHistory, UnknownName
+from research.execution import Execution
+from research.features.matrix import FeatureStream
+from research.strategies import Strategy, strategy_named
+
+__all__ = ["Prepared", "Request", "TRAIN_FRACTION"]
+
+TRAIN_FRACTION = 0.3
+_CASH_BUFFER = 0.95  # of equity that is spread over the symbols, so that an opening gap can still be paid
+
+Instant = str | date | datetime | None
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A request held against bars.
+
+    Attributes
+    ----------
+    panel : Panel
+        Every bar from the first known one to the end of the span. Features are
+        always computed from here, so a later start does not change a bit.
+    first : int
+        Row of the first bar in the span.
+    trade_from : int
+        Row of the first bar whose close may decide a trade; the bars of the span
+        before it are reserved for training.
+    params : dict
+        All of the strategy's parameters, defaults filled in.
+    bars_per_year : float
+    notes : tuple of str
+        What the user must be told about these bars.
+    """
+
+    panel: Panel
+    first: int
+    trade_from: int
+    params: dict[str, float]
+    bars_per_year: float
+    notes: tuple[str, ...]
+
+    @property
+    def trade_from_instant(self) -> np.datetime64:
+        """`bar_close` of the first bar that may decide a trade."""
+        instant: np.datetime64 = self.panel.bar_close[self.trade_from]
+        return instant
+
+
+@dataclass(frozen=True)
+class Request:
+    """A run as asked for; `prepare` holds it against bars and refuses what cannot be done."""
+
+    strategy: str = "adaptive_momentum"
+    symbols: Sequence[str] | None = None
+    start: Instant = None
+    end: Instant = None
+    params: Mapping[str, object] = field(default_factory=dict)
+    initial_capital: float = 100_000.0
+    train_fraction: float = TRAIN_FRACTION
+    execution: Execution = field(default_factory=Execution)
+
+    def rule(self) -> Strategy:
+        """Return the strategy's record."""
+        return strategy_named(self.strategy)
+
+    def resolve(self, n_symbols: int, bars_per_year: float = 252.0) -> dict[str, float]:
+        """Fill in the strategy's parameters for an account that holds `n_symbols` symbols.
+
+        Unless `max_weight` is asked for, the symbols of an account share it
+        equally. `allow_short` is one switch: it tells the strategy and the broker.
+        """
+        defaults: dict[str, object] = {
+            "max_weight": _CASH_BUFFER / max(n_symbols, 1),
+            "bars_per_year": bars_per_year,
+            "allow_short": float(self.execution.allow_short),
+        }
+        return self.rule().resolve({**defaults, **self.params})
+
+    def prepare(self, bars: pl.DataFrame, *, account_symbols: int | None = None) -> Prepared:
+        """Check this request against `bars` and lay them out.
+
+        Parameters
+        ----------
+        bars : DataFrame
+            A bar table.
+        account_symbols : int, optional
+            How many symbols share one account; all of them by default. A sweep
+            gives each symbol an account of its own and says 1.
+
+        Raises
+        ------
+        UnknownName
+            A strategy, parameter or symbol that does not exist.
+        BadValue
+            A capital, fraction or span outside its rule.
+        NotEnoughHistory
+            No symbol has more bars than the strategy's features need, or no bar
+            of the span is left to trade.
+        """
+        if not self.initial_capital > 0 or not np.isfinite(self.initial_capital):
+            raise BadValue(f"`initial_capital` must be above 0, was {self.initial_capital!r}; give an amount in USD")
+        if not 0.0 <= self.train_fraction < 1.0:
+            raise BadValue(f"`train_fraction` must be in [0, 1), was {self.train_fraction!r}; the design's is 0.3")
+        self.resolve(1)  # refuses strategy and parameters before any bar is touched
+        start, end = instant_of("start", self.start), instant_of("end", self.end, last=True)
+        if start is not None and end is not None and end <= start:
+            raise BadValue(f"`end` must be after `start`, was {self.end} with start {self.start}; swap or change them")
+        symbols = self._symbols(bars)
+        bars = bars.filter(pl.col("symbol").is_in(symbols))
+        panel = to_panel(bars if end is None else bars.filter(pl.col("bar_close") < end), symbols)
+        return self._cut(panel, start, account_symbols)
+
+    def _symbols(self, bars: pl.DataFrame) -> list[str]:
+        known = bars["symbol"].unique().sort().to_list()
+        if self.symbols is None:
+            return known
+        if not self.symbols:
+            raise BadValue("`symbols` must name at least one symbol, was empty; leave it out to take all")
+        for symbol in self.symbols:
+            if symbol not in known:
+                raise UnknownName("symbol", symbol, known)
+        if len(set(self.symbols)) < len(self.symbols):
+            raise BadValue(f"`symbols` must differ, was {', '.join(self.symbols)}; name each once")
+        return list(self.symbols)
+
+    def _cut(self, panel: Panel, start: datetime | None, account_symbols: int | None) -> Prepared:
+        first = 0
+        if start is not None:
+            first = int(np.searchsorted(panel.bar_close, np.datetime64(start.replace(tzinfo=None), "us")))
+        span = len(panel) - first
+        if span < 2:
+            raise NotEnoughHistory(
+                f"the span {self.start or 'first bar'} to {self.end or 'last bar'} holds {max(span, 0)} bars and a run "
+                f"needs 2; {_have(panel)}"
+            )
+        trade_from = first + int(self.train_fraction * span)
+        bars_per_year = periods_per_year(panel.bar_close)
+        params = self.resolve(account_symbols or len(panel.symbols), bars_per_year)
+        lookback = FeatureStream(panel.symbols, self.rule().features(params)).lookback
+        own = np.isfinite(panel.close).sum(axis=0)
+        short = [f"{s} ({n} bars)" for s, n in zip(panel.symbols, own, strict=True) if n <= lookback]
+        if len(short) == len(panel.symbols):
+            raise NotEnoughHistory(
+                f"{self.strategy} needs {lookback + 1} bars before its first decision and none of the symbols has "
+                f"them: {', '.join(short[:5])}; bring earlier bars or shorter windows"
+            )
+        notes = []
+        if short:
+            notes.append(f"never out of warm-up ({lookback + 1} bars), so never traded: {', '.join(short)}")
+        return Prepared(panel, first, trade_from, params, bars_per_year, tuple(notes))
+
+
+def instant_of(name: str, value: Instant, *, last: bool = False) -> datetime | None:
+    """Read a date or instant as UTC; with `last`, return the first instant after it.
+
+    A bare date stands for its whole day, so an `end` of 2012-12-31 includes the bar
+    that closes on that day.
+    """
+    if value is None:
+        return None
+    if isinstance(value, str):
+        try:
+            value = date.fromisoformat(value) if len(value) <= 10 else datetime.fromisoformat(value)
+        except ValueError:
+            raise BadValue(f"`{name}` must be an ISO date like 2012-12-31, was {value!r}; write it so") from None
+    if not isinstance(value, datetime):
+        day = datetime(value.year, value.month, value.day, tzinfo=timezone.utc)
+        return day + timedelta(days=1) if last else day
+    value = value.replace(tzinfo=timezone.utc) if value.tzinfo is None else value.astimezone(timezone.utc)
+    return value + timedelta(microseconds=1) if last else value
+
+
+def _have(panel: Panel) -> str:
+    if not len(panel):
+        return "no bar of these symbols lies before the end; choose a later one"
+    return f"the bars go from {str(panel.bar_close[0])[:10]} to {str(panel.bar_close[-1])[:10]}"

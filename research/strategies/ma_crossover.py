@@ -1,0 +1,62 @@
+"""The audited bot's old rule, kept as a baseline: enter only on the very bar of a crossover."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from research.kernels.jit import njit
+from research.kernels.signals import (
+    N_SHARED_FEATURES,
+    P_ALLOW_SHORT,
+    enter_nb,
+    known_nb,
+)
+from research.strategies.base import Parameter, Params, Strategy
+
+__all__ = ["MA_CROSSOVER"]
+
+
+@njit
+def ma_crossover_nb(
+    features: NDArray[np.float64],
+    predictions: NDArray[np.float64],
+    params: NDArray[np.float64],
+    out: NDArray[np.float64],
+) -> None:
+    """Enter when the fast mean crosses above the slow one on this bar; exit when it crosses below."""
+    for j in range(features.shape[1]):
+        cross = features[N_SHARED_FEATURES, j]
+        closes = 1.0 if cross < 0.0 else (-1.0 if cross > 0.0 else 0.0)
+        side, gate = 0.0, 1.0
+        if known_nb(features, j):
+            gate = 2.0
+            if cross > 0.0:
+                side, gate = 1.0, 0.0
+            elif cross < 0.0 and params[P_ALLOW_SHORT] > 0.0:
+                side, gate = -1.0, 0.0
+        enter_nb(features, params, side, closes, gate, out, j)
+
+
+def _reads(params: Params) -> tuple[str, ...]:
+    return (f"sma_cross_{int(params['fast'])}_{int(params['slow'])}",)
+
+
+def _rule(params: Params) -> str | None:
+    if params["fast"] < params["slow"]:
+        return None
+    return f"`fast` must be below `slow`, was {params['fast']:g} and {params['slow']:g}; swap or change them"
+
+
+MA_CROSSOVER = Strategy(
+    name="ma_crossover",
+    summary="the old rule: SMA crosses up on this very bar",
+    own={
+        "fast": Parameter(20, 1, 500, "bars of the fast simple moving average", integer=True),
+        "slow": Parameter(50, 2, 1000, "bars of the slow simple moving average", integer=True),
+    },
+    reads=_reads,
+    gates=("warm-up", "no crossover on this bar"),
+    kernel=ma_crossover_nb,
+    rule=_rule,
+)
