@@ -1,0 +1,224 @@
+"""Wilder's averages: RSI, ATR as a fraction of the price, ADX with the DI difference.
+
+All three are *recursive* kernels in the convention of `research.kernels.recursive`:
+bars of one symbol and the carried `state` come in, rows `start` and later of the
+outputs are filled, and the state is left ready for the next bar.
+
+Wilder's average of n has weight 1/n and starts as the plain mean of its first n values
+(J. W. Wilder, *New Concepts in Technical Trading Systems*, 1978). Gains, true range and
+directional movement need the bar before, so a symbol's first bar contributes none and
+the first n values are those of bars 1 to n, counted from 0 (as in TA-Lib).
+
+Wilder's averages only shrink while a price stands still and would keep the ratio of two
+vanished numbers for ever. Here an average move below `FLAT` of the price is no move:
+RSI is then 50, ADX's directional index and the DI difference are 0. A 14-bar average
+falls that low after about 250 bars without a move, a 2-bar one after 27.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from research.kernels.jit import njit
+from research.kernels.recursive_ma import blank_nb
+
+__all__ = ["FLAT", "adx_nb", "atr_pct_nb", "rsi_nb"]
+
+Array = NDArray[np.float64]
+
+FLAT = 1e-10
+
+
+@njit
+def rsi_nb(close: Array, n: int, warmup: int, start: int, state: Array, out: Array) -> None:
+    """Wilder's relative strength index, 100·(mean gain)/(mean gain + mean loss).
+
+    Parameters
+    ----------
+    close : (T,) float64, adjusted price
+        Row start − 1 is read if the symbol has earlier bars.
+    n : int
+        Wilder's average, weight 1/n.
+    warmup : int
+        Bars without a value; n shows the value from the seed on.
+    start : int
+        First row to fill.
+    state : (3,) float64, changed in place
+        Bars seen; mean gain, mean absolute move (sums while bars seen ≤ n).
+    out : (T,) float64, changed in place
+        0 to 100; 50 where the price stands still.
+    """
+    seen = int(state[0])
+    gain = state[1]
+    move = state[2]
+    weight = 1.0 / n
+    keep = 1.0 - weight
+    t = start
+    i = seen
+    while t < close.size and i <= n:
+        if i > 0:
+            d = close[t] - close[t - 1]
+            gain += max(d, 0.0)
+            move += abs(d)
+        if i == n:
+            gain /= n
+            move /= n
+            out[t] = 100.0 * (gain / move) if move > FLAT * close[t] else 50.0
+        t += 1
+        i += 1
+    for u in range(t, close.size):
+        d = close[u] - close[u - 1]
+        gain = keep * gain + weight * max(d, 0.0)
+        move = keep * move + weight * abs(d)
+        out[u] = 100.0 * (gain / move) if move > FLAT * close[u] else 50.0
+    blank_nb(out, start, seen, warmup)
+    state[0] = seen + close.size - start
+    state[1] = gain
+    state[2] = move
+
+
+@njit
+def true_range_nb(high: Array, low: Array, close: Array, t: int) -> float:
+    """Wilder's true range of row t ≥ 1: the bar's range, stretched to the close before it."""
+    before = close[t - 1]
+    return float(max(high[t], before) - min(low[t], before))
+
+
+@njit
+def atr_pct_nb(
+    high: Array, low: Array, close: Array, n: int, warmup: int, start: int, state: Array, out: Array
+) -> None:
+    """Wilder's average true range as a fraction of the close.
+
+    Parameters
+    ----------
+    high, low, close : (T,) float64, adjusted price
+        Row start − 1 of the close is read if the symbol has earlier bars.
+    n : int
+        Wilder's average, weight 1/n.
+    warmup : int
+        Bars without a value; n shows the value from the seed on.
+    start : int
+        First row to fill.
+    state : (2,) float64, changed in place
+        Bars seen; the average true range (the sum while bars seen ≤ n).
+    out : (T,) float64, changed in place
+        Fraction of the price.
+    """
+    seen = int(state[0])
+    atr = state[1]
+    weight = 1.0 / n
+    keep = 1.0 - weight
+    t = start
+    i = seen
+    while t < close.size and i <= n:
+        if i > 0:
+            atr += true_range_nb(high, low, close, t)
+        if i == n:
+            atr /= n
+            out[t] = atr / close[t]
+        t += 1
+        i += 1
+    for u in range(t, close.size):
+        atr = keep * atr + weight * true_range_nb(high, low, close, u)
+        out[u] = atr / close[u]
+    blank_nb(out, start, seen, warmup)
+    state[0] = seen + close.size - start
+    state[1] = atr
+
+
+@njit
+def directional_nb(high: Array, low: Array, t: int) -> tuple[float, float]:
+    """Wilder's directional movement of row t ≥ 1, up and down; at most one is above 0."""
+    up = high[t] - high[t - 1]
+    down = low[t - 1] - low[t]
+    return (up if up > max(down, 0.0) else 0.0), (down if down > max(up, 0.0) else 0.0)
+
+
+@njit
+def adx_nb(
+    high: Array,
+    low: Array,
+    close: Array,
+    n: int,
+    warmup: int,
+    start: int,
+    state: Array,
+    adx: Array,
+    di_diff: Array,
+) -> None:
+    """Wilder's average directional index and the DI difference, in one pass.
+
+    ±DI = 100·(mean directional movement)/(mean true range), DX = 100·|+DI − −DI|/(+DI + −DI),
+    ADX is Wilder's average of DX over the same n, starting as the mean of its first n values.
+    The DIs start as means over bars 1 to n, as on Wilder's worksheet; TA-Lib starts them one
+    bar earlier, a difference that the warm-up outlasts.
+
+    Parameters
+    ----------
+    high, low, close : (T,) float64, adjusted price
+        Row start − 1 is read if the symbol has earlier bars.
+    n : int
+        Wilder's average, weight 1/n.
+    warmup : int
+        Bars without a value; 2n − 1 shows the values from the seed of ADX on.
+    start : int
+        First row to fill.
+    state : (5,) float64, changed in place
+        Bars seen; mean true range, mean up and down movement, ADX (sums while being seeded).
+    adx : (T,) float64, changed in place
+        0 to 100.
+    di_diff : (T,) float64, changed in place
+        +DI − −DI, −100 to 100; 0 where the price stands still.
+    """
+    seen = int(state[0])
+    span = state[1]
+    up = state[2]
+    down = state[3]
+    mean = state[4]
+    weight = 1.0 / n
+    keep = 1.0 - weight
+    t = start
+    i = seen
+    while t < close.size and i < 2 * n:
+        if i > 0:
+            rise, fall = directional_nb(high, low, t)
+            true_range = true_range_nb(high, low, close, t)
+            if i <= n:
+                span += true_range
+                up += rise
+                down += fall
+                if i == n:
+                    span /= n
+                    up /= n
+                    down /= n
+            else:
+                span = keep * span + weight * true_range
+                up = keep * up + weight * rise
+                down = keep * down + weight * fall
+        if i >= n and up + down > FLAT * close[t]:
+            mean += 100.0 * (abs(up - down) / (up + down))
+        if i == 2 * n - 1:
+            mean /= n
+            adx[t] = mean
+            di_diff[t] = 100.0 * (up - down) / span if span > FLAT * close[t] else 0.0
+        t += 1
+        i += 1
+    for u in range(t, close.size):
+        rise, fall = directional_nb(high, low, u)
+        span = keep * span + weight * true_range_nb(high, low, close, u)
+        up = keep * up + weight * rise
+        down = keep * down + weight * fall
+        flat = FLAT * close[u]
+        dx = 100.0 * (abs(up - down) / (up + down)) if up + down > flat else 0.0
+        mean = keep * mean + weight * dx
+        adx[u] = mean
+        di_diff[u] = 100.0 * (up - down) / span if span > flat else 0.0
+    blank_nb(adx, start, seen, warmup)
+    blank_nb(di_diff, start, seen, warmup)
+    state[0] = seen + close.size - start
+    state[1] = span
+    state[2] = up
+    state[3] = down
+    state[4] = mean
