@@ -1,6 +1,21 @@
 """Bars: schema, readers, store, sessions, and the panel of arrays."""
 
+from research.data.bars import DroppedRows, as_known_at, between, validate_bars
 from research.data.panel import Panel, PanelBuilder, to_panel
+from research.data.readers import read_bars
 from research.data.sample import load_sample
+from research.data.sessions import periods_per_year, session_closes
 
-__all__ = ["Panel", "PanelBuilder", "load_sample", "to_panel"]
+__all__ = [
+    "DroppedRows",
+    "Panel",
+    "PanelBuilder",
+    "as_known_at",
+    "between",
+    "load_sample",
+    "periods_per_year",
+    "read_bars",
+    "session_closes",
+    "to_panel",
+    "validate_bars",
+]

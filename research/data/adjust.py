@@ -11,12 +11,21 @@ change.
 
 from __future__ import annotations
 
+import logging
 from itertools import pairwise
+from typing import Literal
 
 import numpy as np
+import polars as pl
 from numpy.typing import NDArray
 
-__all__ = ["RATIO_GRID", "SNAP", "SPLITS", "corporate_actions"]
+from research.errors import BadValue
+
+__all__ = ["RATIO_GRID", "SNAP", "SPLITS", "DividendBasis", "corporate_actions", "factor_from_ratio"]
+
+log = logging.getLogger(__name__)
+
+DividendBasis = Literal["previous_close", "ex_close"]
 
 SNAP = 1e-5
 """A ratio nearer to 1 than this is rounding noise of the vendor's column, not a dividend."""
@@ -73,3 +82,68 @@ def corporate_actions(
     split[event] = s
     dividend[event] = np.maximum(previous_close[event] * (1.0 - 1.0 / q), 0.0)
     return growth, split, dividend
+
+
+def factor_from_ratio(
+    bars: pl.DataFrame, *, basis: DividendBasis = "previous_close", rounded: bool = False
+) -> pl.DataFrame:
+    """Bring a vendor's `adj_factor` into the form that `corporate_actions` reads.
+
+    Two things differ between vendors. With `basis="ex_close"` (Quandl WIKI, Tiingo) a dividend d makes the
+    ratio 1 + d/c, c the close of the ex-date; here it is p/(p − d), p the close before, as at Yahoo. And an
+    adjusted close that is printed with few decimals makes the ratio of a cheap share noisy: changes that such
+    rounding can explain are removed. Both use no bar later than the one they change.
+
+    Parameters
+    ----------
+    bars : DataFrame
+        A valid bar table with `adj_factor`.
+    basis : {"previous_close", "ex_close"}
+    rounded : bool
+        `adj_factor` is adjusted close / close, and the adjusted close may be rounded.
+
+    Returns
+    -------
+    DataFrame
+        The same rows; `adj_factor` unchanged if there was nothing to do, else anchored at each symbol's first bar.
+    """
+    if basis not in ("previous_close", "ex_close"):
+        raise BadValue(f"`dividend_basis` must be 'previous_close' or 'ex_close', was {basis!r}")
+    factor, close = bars["adj_factor"].to_numpy(), bars["close"].to_numpy()
+    adjusted = factor * close
+    unit = _rounding_unit(adjusted) if rounded else 0.0
+    if basis == "previous_close" and unit == 0.0:
+        return bars
+    out = np.empty_like(factor)
+    for rows in _rows_by_symbol(bars):
+        f, c, a = factor[rows], close[rows], adjusted[rows]
+        ratio, noise = f[1:] / f[:-1], SNAP + 0.5 * unit * (1.0 / a[1:] + 1.0 / a[:-1])
+        ratio[np.abs(ratio - 1.0) < noise] = 1.0
+        if basis == "ex_close":
+            _, split, _ = corporate_actions(ratio, c[:-1])
+            paid = c[1:] * (ratio / split - 1.0)
+            cash = ratio != split
+            ratio[cash] = (split * c[:-1] / (c[:-1] - paid * split))[cash]
+        out[rows] = f[0] * np.concatenate(([1.0], np.multiply.accumulate(ratio)))
+        blind = int(np.count_nonzero(noise > 1e-3))
+        if blind:
+            log.warning(
+                "%s: its adjusted close is rounded to %g, so dividends below %.2g %% of the price cannot be seen at %d bars",
+                bars["symbol"][int(rows[0])], unit, 100.0 * float(noise.max()), blind,
+            )  # fmt: skip
+    return bars.with_columns(adj_factor=pl.Series(out))
+
+
+def _rows_by_symbol(bars: pl.DataFrame) -> list[NDArray[np.int64]]:
+    groups = bars.select("symbol").with_row_index("row").group_by("symbol", maintain_order=True).agg("row")["row"]
+    return [rows.to_numpy().astype(np.int64) for rows in groups]
+
+
+def _rounding_unit(adjusted: NDArray[np.float64]) -> float:
+    """Return 10⁻ᵈ if all values have d ≤ 6 decimals, else 0 (printed in full)."""
+    for decimals in range(7):
+        scale = 10.0**decimals
+        # The product factor · close is off by a few last bits; a value in full has many more digits than that.
+        if np.all(np.abs(adjusted * scale - np.rint(adjusted * scale)) <= 1e-9 * np.maximum(1.0, adjusted * scale)):
+            return 1.0 / scale
+    return 0.0

@@ -1,1 +1,158 @@
-"""Exchange calendar."""
+"""Sessions of an exchange: the UTC instants at which its daily bars are complete, half days included.
+
+exchange_calendars knows the sessions; it brings pandas and takes a second or more to import, so it is imported
+on the first question and each calendar is built once.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from research.errors import NotEnoughHistory, UnknownName
+
+__all__ = ["Sessions", "periods_per_year", "session_closes", "sessions"]
+
+_EARLIEST = "1928-01-01"
+_DAY = np.timedelta64(1, "D")
+
+
+@dataclass(frozen=True, eq=False)
+class Sessions:
+    """All sessions of one exchange that its calendar knows.
+
+    Attributes
+    ----------
+    exchange : str
+        ISO 10383 code, such as XNYS.
+    time_zone : str
+        IANA name of the exchange's local time.
+    dates : (D,) datetime64[D], increasing
+    opens, closes : (D,) datetime64[us], UTC
+    """
+
+    exchange: str
+    time_zone: str
+    dates: NDArray[np.datetime64]
+    opens: NDArray[np.datetime64]
+    closes: NDArray[np.datetime64]
+
+
+@lru_cache(maxsize=8)
+def sessions(exchange: str = "XNYS") -> Sessions:
+    """Return the sessions of an exchange, from 1928 or its calendar's start to about a year from today.
+
+    Parameters
+    ----------
+    exchange : str
+        ISO 10383 code (XNYS, XNAS, XLON, XTKS, XHKG …) or another name exchange_calendars knows.
+
+    Raises
+    ------
+    UnknownName
+        No such exchange.
+
+    Examples
+    --------
+    >>> sessions("XNYS").time_zone
+    'America/New_York'
+    """
+    import exchange_calendars
+    from exchange_calendars.errors import InvalidCalendarName
+
+    try:
+        calendar = exchange_calendars.get_calendar(exchange)
+    except InvalidCalendarName:
+        raise UnknownName("exchange", exchange, exchange_calendars.get_calendar_names()) from None
+    try:
+        start = calendar.bound_min() or _EARLIEST
+        calendar = exchange_calendars.get_calendar(exchange, start=max(str(start)[:10], _EARLIEST))
+    except (NotImplementedError, ValueError):
+        # XTAE, ASEX and three more cannot be built from a start of our choice: theirs is 20 years ago, and a
+        # date before it is refused as no session.
+        pass
+    return Sessions(
+        exchange=exchange,
+        time_zone=str(calendar.tz),
+        dates=calendar.sessions_nanos.view("datetime64[ns]").astype("datetime64[D]"),
+        opens=calendar.opens_nanos.view("datetime64[ns]").astype("datetime64[us]"),
+        closes=calendar.closes_nanos.view("datetime64[ns]").astype("datetime64[us]"),
+    )
+
+
+def session_closes(
+    dates: NDArray[np.datetime64], exchange: str | None = "XNYS"
+) -> NDArray[np.datetime64]:
+    """Return the UTC instants at which the daily bars of these dates are complete.
+
+    Parameters
+    ----------
+    dates : (D,) datetime64[D]
+        Session dates in the exchange's local time; any order.
+    exchange : str or None
+        None: data around the clock, whose day is complete at the next UTC midnight.
+
+    Returns
+    -------
+    (D,) datetime64[us]
+        NaT where the date is NaT or no session.
+
+    Examples
+    --------
+    >>> session_closes(np.array(["2012-11-22", "2012-11-23"], "M8[D]"))  # Thanksgiving, and a half day
+    array([                       'NaT', '2012-11-23T18:00:00.000000'],
+          dtype='datetime64[us]')
+    """
+    dates = dates.astype("datetime64[D]")
+    if exchange is None:
+        return (dates + _DAY).astype("datetime64[us]")
+    known = sessions(exchange)
+    at = np.minimum(np.searchsorted(known.dates, dates), known.dates.size - 1)
+    closes = known.closes[at].copy()
+    closes[known.dates[at] != dates] = np.datetime64("NaT")
+    return closes
+
+
+def periods_per_year(bar_close: NDArray[np.datetime64]) -> float:
+    """Return how many bars make a year, from the instants themselves.
+
+    Bars on weekends mean a market that never closes and a year of 365 days; else a year has 252 sessions.
+    Several bars a day count by the median number per day; bars days apart count by their median distance.
+
+    Parameters
+    ----------
+    bar_close : (T,) datetime64, UTC, strictly increasing
+
+    Returns
+    -------
+    float
+        252 for daily stocks, 365 for daily crypto, 98280 for one-minute bars of a 6.5-hour session,
+        about 52 for weekly bars.
+
+    Raises
+    ------
+    NotEnoughHistory
+        Fewer than two bars.
+
+    Examples
+    --------
+    >>> days = np.array(["2024-01-04T21:00", "2024-01-05T21:00", "2024-01-08T21:00"], "M8[us]")
+    >>> periods_per_year(days)
+    252.0
+    """
+    if len(bar_close) < 2:
+        raise NotEnoughHistory(f"a bar interval needs ≥ 2 bars, had {len(bar_close)}; give a longer span")
+    # A bar that closes at midnight belongs to the day that ends there.
+    day = (bar_close.astype("datetime64[us]") - np.timedelta64(1, "us")).astype("datetime64[D]")
+    days, counts = np.unique(day, return_counts=True)
+    weekday = (days.astype(np.int64) + 3) % 7  # 1970-01-01 was a Thursday; 0 is Monday
+    around_the_clock = bool(np.mean(weekday >= 5) > 0.1)
+    year = 365.0 if around_the_clock else 252.0
+    per_day = float(np.median(counts))
+    if per_day > 1.0 or days.size < 3:
+        return per_day * year
+    gap = float(np.median(np.diff(days).astype(np.int64)))
+    return year if gap <= 2.0 else 365.25 / gap

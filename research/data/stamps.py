@@ -1,0 +1,304 @@
+"""Dates and times as vendors write them, turned into `bar_close` instants.
+
+In: a column of dates, stamps, epoch numbers or texts. Out: the UTC instant at which each bar is complete, null
+with a reason where there is none. What the file does not say (time zone of a bare time, length of an intraday
+bar, order of day and month) is asked for, never guessed.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import time, timedelta
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import numpy as np
+import polars as pl
+
+from research.data.sessions import session_closes, sessions
+from research.errors import BadValue, DataError, UnknownName
+
+__all__ = ["Clock", "bar_closes"]
+
+INSTANT = pl.Datetime("us", "UTC")
+_TIME = r"(?:[ T]+(\d{1,2}):?(\d{2})(?::?(\d{2})(?:\.(\d{1,9}))?)?)?$"
+_YEAR_FIRST = r"^(\d{4})[-/.]?(\d{1,2})[-/.]?(\d{1,2})" + _TIME
+_YEAR_LAST = r"^(\d{1,2})[-/.](\d{1,2})[-/.](\d{4})" + _TIME
+_ZONE = r"(\d:?\d{2}(?::?\d{2}(?:\.\d+)?)?) ?(Z|UTC|[+-]\d{2}:?\d{2})$"
+_UNITS = {"s": 1, "m": 60, "min": 60, "h": 3600, "d": 86400}
+
+
+@dataclass(frozen=True)
+class Clock:
+    """What a file does not say about its own stamps.
+
+    Attributes
+    ----------
+    interval : str or None
+        Length of a bar: "1min", "1h", "1d" …
+    exchange : str or None
+        Whose sessions daily dates are; None: around the clock.
+    timezone : str or None
+        IANA zone of intraday stamps that carry none.
+    day_first : bool or None
+        Whether 1/2/2020 is the first of February.
+    """
+
+    interval: str | None = None
+    exchange: str | None = "XNYS"
+    timezone: str | None = None
+    day_first: bool | None = None
+
+
+def bar_closes(
+    stamps: pl.Series, clock: Clock, source: str, *, closes: bool = False
+) -> tuple[pl.Series, pl.Series]:
+    """Turn stamps into `bar_close`.
+
+    Parameters
+    ----------
+    stamps : (M,) Series
+        Date, Datetime, integer epoch, or text.
+    clock : Clock
+    source : str
+        File name for messages.
+    closes : bool
+        The stamps are bar closes already, not starts or dates.
+
+    Returns
+    -------
+    instants : (M,) Datetime[us, UTC]
+        Null where a stamp cannot be one.
+    faults : (M,) str
+        Why; null where all is well.
+
+    Raises
+    ------
+    DataError
+        What the stamps leave open and `clock` does not say.
+    """
+    step = _interval(clock.interval)
+    wall, offset, faults = _read(stamps, clock, source)
+    offset_known = offset.is_not_null().any()
+    midnight = bool((wall.drop_nulls().dt.time() == time()).all())
+    day = timedelta(days=1)
+    if step is not None and step > day:
+        raise BadValue(f"`interval` must be at most 1d, was {clock.interval!r}; read daily bars and resample them")
+
+    if not midnight and offset_known and not closes and step in (None, day):
+        # Alpaca writes a day as its local midnight in UTC: 05:00Z is 00:00 in New York.
+        local = _local(wall - offset, clock)
+        if local is not None and bool((local.drop_nulls().dt.time() == time()).all()):
+            wall, offset, midnight, offset_known = local, local.cast(pl.Duration("us")) * 0, True, False
+    if not closes and (midnight or step == day):
+        if step is not None and step != day and wall.len() > 1:
+            raise DataError(f"{source}: its stamps are dates, so `interval` must be '1d', was {clock.interval!r}")
+        return _daily(wall, offset if offset_known else None, faults, clock, source, sure=step is not None)
+    instants, faults = _zoned(wall, offset, faults, clock, source)
+    if closes:
+        return instants, faults
+    if step is None:
+        gap = _least_gap(instants)
+        looks = f" (they look like {_spell(gap)})" if gap is not None else ""
+        raise DataError(
+            f"{source}: stamps of intraday bars are their starts, and how long the bars are is not said{looks}; "
+            f"pass interval='{_spell(gap) if gap is not None else '1min'}'"
+        )
+    gap = _least_gap(instants)
+    if gap is not None and (gap < step or (gap > step and wall.len() >= 20)):
+        raise DataError(
+            f"{source}: bars are {_spell(gap)} apart, so `interval` cannot be {clock.interval!r}; "
+            f"pass interval='{_spell(gap)}'"
+        )
+    return (instants + step).cast(INSTANT), faults
+
+
+def _read(
+    stamps: pl.Series, clock: Clock, source: str
+) -> tuple[pl.Series, pl.Series, pl.Series]:
+    """Return wall time as written, its offset from UTC (null if not written), and faults."""
+    none = pl.Series([None], dtype=pl.Duration("us")).new_from_index(0, stamps.len())
+    kind = stamps.dtype
+    if kind.is_integer():
+        most = int(stamps.drop_nulls().abs().max() or 0)  # type: ignore[arg-type]
+        if 10_000_000 <= most < 100_000_000:
+            stamps, kind = stamps.cast(pl.String), pl.String()
+        else:
+            unit = 1_000_000 if most < 10**11 else 1000 if most < 10**14 else 1
+            wall = (stamps * unit if most < 10**17 else stamps // 1000).cast(pl.Datetime("us"))
+            return wall, none.fill_null(timedelta(0)), _fault(stamps, wall)
+    if isinstance(kind, pl.Date):
+        wall = stamps.cast(pl.Datetime("us"))
+        return wall, none, _fault(stamps, wall)
+    if isinstance(kind, pl.Datetime):
+        wall = stamps.dt.cast_time_unit("us").dt.replace_time_zone(None)
+        if kind.time_zone is None:
+            return wall, none, _fault(stamps, wall)
+        utc = stamps.dt.cast_time_unit("us").dt.convert_time_zone("UTC").dt.replace_time_zone(None)
+        return wall, (wall - utc).cast(pl.Duration("us")), _fault(stamps, wall)
+    if not isinstance(kind, pl.String):
+        raise DataError(f"{source}: stamps must be dates, times or text, were {kind}; cast the column")
+    digits = stamps.str.strip_chars().str.contains(r"^\d{10}(\d{3}){0,3}$")
+    if stamps.len() and bool(digits.fill_null(value=False).all()):
+        return _read(stamps.str.strip_chars().cast(pl.Int64), clock, source)
+    return _read_text(stamps, clock, source)
+
+
+def _read_text(stamps: pl.Series, clock: Clock, source: str) -> tuple[pl.Series, pl.Series, pl.Series]:
+    text = pl.col("text")
+    zone = pl.col("zone")
+    frame = pl.DataFrame({"text": stamps.str.strip_chars()}).with_columns(zone=text.str.extract(_ZONE, 2))
+    frame = frame.with_columns(text=text.str.replace(_ZONE, "${1}").str.strip_chars())
+    sign = pl.when(zone.str.starts_with("-")).then(-1).otherwise(1)
+    minutes = zone.str.slice(1, 2).cast(pl.Int64, strict=False) * 60 + zone.str.slice(-2).cast(pl.Int64, strict=False)
+    offset = pl.when(zone.is_in(["Z", "UTC"])).then(0).otherwise(sign * minutes)
+
+    last = frame.select(
+        a=text.str.extract(_YEAR_LAST, 1).cast(pl.Int64), b=text.str.extract(_YEAR_LAST, 2).cast(pl.Int64)
+    )
+    day_first = _day_first(last["a"], last["b"], stamps, clock, source)
+    month, day = (2, 1) if day_first else (1, 2)
+
+    def part(first: int, second: int) -> pl.Expr:
+        return pl.coalesce(text.str.extract(_YEAR_FIRST, first), text.str.extract(_YEAR_LAST, second))
+
+    def digits(first: int, second: int) -> pl.Expr:
+        return part(first, second).fill_null("0").str.zfill(2)
+
+    iso = pl.concat_str(
+        part(1, 3), pl.lit("-"), part(2, month).str.zfill(2), pl.lit("-"), part(3, day).str.zfill(2), pl.lit(" "),
+        digits(4, 4), pl.lit(":"), digits(5, 5), pl.lit(":"), digits(6, 6), pl.lit("."),
+        part(7, 7).fill_null("0").str.pad_end(6, "0").str.slice(0, 6),
+    )  # fmt: skip
+    wall = iso.str.strptime(pl.Datetime("us"), "%Y-%m-%d %H:%M:%S%.6f", strict=False)
+    done = frame.select(wall=wall, offset=pl.duration(minutes=offset, time_unit="us"))
+    return done["wall"], done["offset"], _fault(stamps, done["wall"])
+
+
+def _day_first(a: pl.Series, b: pl.Series, stamps: pl.Series, clock: Clock, source: str) -> bool:
+    """Tell d/m/Y from m/d/Y by the numbers above 12, or ask."""
+    if a.null_count() == a.len():
+        return False
+    says_day, says_month = bool((a > 12).any()), bool((b > 12).any())
+    if clock.day_first is not None:
+        return clock.day_first
+    example = stamps.filter(a.is_not_null())[0]
+    if says_day == says_month:
+        why = "some put the day first, some the month" if says_day else "no day is above 12"
+        raise DataError(
+            f"{source}: dates such as {example!r} can be month/day or day/month, {why}; "
+            f"pass day_first=False or day_first=True"
+        )
+    return says_day
+
+
+def _daily(
+    wall: pl.Series, offset: pl.Series | None, faults: pl.Series, clock: Clock, source: str, *, sure: bool
+) -> tuple[pl.Series, pl.Series]:
+    dates = wall.dt.date()
+    days = dates.unique().drop_nulls().sort().to_numpy().astype("datetime64[D]")
+    if not sure and days.size >= 3:
+        gap = int(np.median(np.diff(days).astype(np.int64)))
+        if gap >= 5:
+            raise DataError(
+                f"{source}: its dates are {gap} days apart; weekly and monthly bars are not read (a week's first day "
+                f"says nothing of its close), read daily ones, or pass interval='1d' if these are days"
+            )
+    if offset is not None and clock.exchange is not None:
+        home = wall.dt.replace_time_zone(sessions(clock.exchange).time_zone, ambiguous="earliest", non_existent="null")
+        written = (offset != timedelta(0)) & (offset != home.dt.base_utc_offset() + home.dt.dst_offset())
+        if bool(written.any()):
+            at = written.arg_true()[0]
+            raise DataError(
+                f"{source}: stamps are {_spell_offset(offset[at])} from UTC, which is not the time of "
+                f"{clock.exchange}; pass exchange= with their own exchange's code, or None for round-the-clock data"
+            )
+    known = pl.DataFrame({"date": days}, schema={"date": pl.Date}).with_columns(
+        close=pl.Series(session_closes(days, clock.exchange)).cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
+    )
+    closes = pl.DataFrame({"date": dates}).join(known, on="date", how="left", maintain_order="left")["close"]
+    other = "pass exchange= with its own code, or None for round-the-clock data, if it is not"
+    off = pl.select(
+        pl.when(closes.is_null() & dates.is_not_null()).then(
+            pl.concat_str(dates.cast(pl.String), pl.lit(f" is no session of {clock.exchange} ({other})"))
+        )
+    ).to_series()
+    return closes, pl.select(pl.coalesce(faults, off)).to_series()
+
+
+def _zoned(
+    wall: pl.Series, offset: pl.Series, faults: pl.Series, clock: Clock, source: str
+) -> tuple[pl.Series, pl.Series]:
+    aware = (wall - offset).dt.replace_time_zone("UTC")
+    bare = wall.is_not_null() & offset.is_null()
+    if not bool(bare.any()):
+        return aware.cast(INSTANT), faults
+    if clock.timezone is None:
+        raise DataError(
+            f"{source}: times such as {wall.filter(bare)[0]} carry no time zone; pass timezone='UTC' or "
+            f"timezone='America/New_York'"
+        )
+    zone = _zone(clock.timezone)
+    there = wall.dt.replace_time_zone(zone, ambiguous="null", non_existent="null").dt.convert_time_zone("UTC")
+    instants = pl.select(pl.coalesce(aware, there)).to_series().cast(INSTANT)
+    lost = pl.select(
+        pl.when(instants.is_null() & wall.is_not_null()).then(
+            pl.concat_str(wall.cast(pl.String), pl.lit(f" is not one instant in {zone} (clock change)"))
+        )
+    ).to_series()
+    return instants, pl.select(pl.coalesce(faults, lost)).to_series()
+
+
+def _local(utc: pl.Series, clock: Clock) -> pl.Series | None:
+    if clock.exchange is None:
+        return None
+    zone = sessions(clock.exchange).time_zone
+    return utc.dt.replace_time_zone("UTC").dt.convert_time_zone(zone).dt.replace_time_zone(None)
+
+
+def _zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError):
+        raise UnknownName("timezone", name, ("UTC", "America/New_York", "Europe/London", "Asia/Tokyo")) from None
+    return name
+
+
+def _fault(stamps: pl.Series, wall: pl.Series) -> pl.Series:
+    text = stamps.cast(pl.String)
+    return pl.select(
+        pl.when(wall.is_null()).then(
+            pl.when(text.is_null() | (text == ""))
+            .then(pl.lit("the date is missing"))
+            .otherwise(pl.concat_str(pl.lit("'"), text, pl.lit("' is no date such as 2005-01-31 or 1/31/2005")))
+        )
+    ).to_series()
+
+
+def _interval(text: str | None) -> timedelta | None:
+    if text is None:
+        return None
+    match = re.fullmatch(r"(\d+) ?([a-z]+)", text.strip().lower()) if "M" not in text else None
+    unit = _UNITS.get(match[2]) if match else None
+    if match is None or unit is None or int(match[1]) == 0:
+        raise BadValue(f"`interval` must be such as '1min', '5min', '1h' or '1d', was {text!r}")
+    return timedelta(seconds=unit * int(match[1]))
+
+
+def _least_gap(instants: pl.Series) -> timedelta | None:
+    gaps = instants.unique().drop_nulls().sort().diff().drop_nulls()
+    least = gaps.min()
+    return least if isinstance(least, timedelta) else None
+
+
+def _spell(gap: timedelta) -> str:
+    seconds = int(gap.total_seconds())
+    for unit, length in (("d", 86400), ("h", 3600), ("min", 60)):
+        if seconds >= length and seconds % length == 0:
+            return f"{seconds // length}{unit}"
+    return f"{max(seconds, 1)}s"
+
+
+def _spell_offset(offset: timedelta) -> str:
+    minutes = int(offset.total_seconds() // 60)
+    return f"{'-' if minutes < 0 else '+'}{abs(minutes) // 60:02d}:{abs(minutes) % 60:02d}"
