@@ -56,7 +56,7 @@ __all__ = [
     "validate_bars",
 ]
 
-# Where each public name lives; the imports above say the same to type checkers, and a test holds the two equal.
+# Where each public name lives. The imports above say the same to type checkers; a test holds the two equal.
 _HOME = {
     "DEFAULT_PARAMS": "research.strategies",
     "FEATURES": "research.features.catalogue",
