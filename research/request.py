@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta
 
 import numpy as np
 import polars as pl
@@ -21,7 +21,7 @@ from research.execution import Execution
 from research.features.matrix import FeatureStream
 from research.strategies import Strategy, strategy_named
 
-__all__ = ["Prepared", "Request", "TRAIN_FRACTION"]
+__all__ = ["TRAIN_FRACTION", "Prepared", "Request"]
 
 TRAIN_FRACTION = 0.3
 _CASH_BUFFER = 0.95  # of equity that is spread over the symbols, so that an opening gap can still be paid
@@ -116,13 +116,19 @@ class Request:
             of the span is left to trade.
         """
         if not self.initial_capital > 0 or not np.isfinite(self.initial_capital):
-            raise BadValue(f"`initial_capital` must be above 0, was {self.initial_capital!r}; give an amount in USD")
+            raise BadValue(
+                f"`initial_capital` must be above 0, was {self.initial_capital!r}; give an amount in USD"
+            )
         if not 0.0 <= self.train_fraction < 1.0:
-            raise BadValue(f"`train_fraction` must be in [0, 1), was {self.train_fraction!r}; the design's is 0.3")
+            raise BadValue(
+                f"`train_fraction` must be in [0, 1), was {self.train_fraction!r}; the design's is 0.3"
+            )
         self.resolve(1)  # refuses strategy and parameters before any bar is touched
         start, end = instant_of("start", self.start), instant_of("end", self.end, last=True)
         if start is not None and end is not None and end <= start:
-            raise BadValue(f"`end` must be after `start`, was {self.end} with start {self.start}; swap or change them")
+            raise BadValue(
+                f"`end` must be after `start`, was {self.end} with start {self.start}; swap or change them"
+            )
         symbols = self._symbols(bars)
         bars = bars.filter(pl.col("symbol").is_in(symbols))
         panel = to_panel(bars if end is None else bars.filter(pl.col("bar_close") < end), symbols)
@@ -180,11 +186,13 @@ def instant_of(name: str, value: Instant, *, last: bool = False) -> datetime | N
         try:
             value = date.fromisoformat(value) if len(value) <= 10 else datetime.fromisoformat(value)
         except ValueError:
-            raise BadValue(f"`{name}` must be an ISO date like 2012-12-31, was {value!r}; write it so") from None
+            raise BadValue(
+                f"`{name}` must be an ISO date like 2012-12-31, was {value!r}; write it so"
+            ) from None
     if not isinstance(value, datetime):
-        day = datetime(value.year, value.month, value.day, tzinfo=timezone.utc)
+        day = datetime(value.year, value.month, value.day, tzinfo=UTC)
         return day + timedelta(days=1) if last else day
-    value = value.replace(tzinfo=timezone.utc) if value.tzinfo is None else value.astimezone(timezone.utc)
+    value = value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
     return value + timedelta(microseconds=1) if last else value
 
 

@@ -42,7 +42,9 @@ class Parameter:
     def check(self, strategy: str, name: str, value: object) -> float:
         """Return `value` as a float, or refuse it with the rule it breaks."""
         rule = f"{'a whole number' if self.integer else 'a number'} from {self.low:g} to {self.high:g}"
-        complaint = BadValue(f"parameter `{name}` of {strategy} must be {rule}, was {value!r}; {self.meaning}")
+        complaint = BadValue(
+            f"parameter `{name}` of {strategy} must be {rule}, was {value!r}; {self.meaning}"
+        )
         if isinstance(value, bool):
             value = int(value)
         if not isinstance(value, (int, float, np.integer, np.floating)):
@@ -69,7 +71,9 @@ SHARED: Mapping[str, Parameter] = MappingProxyType(
         "target_atr": Parameter(0.0, 0.0, 100.0, "profit target in ATR(14) of the decision bar; 0 is off"),
         "trail": Parameter(0.0, 0.0, 0.99, "trailing stop as a fraction of the fill price; 0 is off"),
         "trail_atr": Parameter(0.0, 0.0, 100.0, "trailing stop in ATR(14) of the decision bar; 0 is off"),
-        "time_limit": Parameter(0, 0, 100_000, "bars after which a position is closed; 0 is off", integer=True),
+        "time_limit": Parameter(
+            0, 0, 100_000, "bars after which a position is closed; 0 is off", integer=True
+        ),
     }
 )
 SHARED_FEATURES: tuple[str, ...] = ("vol_21", "risk_score", "atr_pct_14")
