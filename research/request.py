@@ -154,8 +154,8 @@ class Request:
         span = len(panel) - first
         if span < 2:
             raise NotEnoughHistory(
-                f"the span {self.start or 'first bar'} to {self.end or 'last bar'} holds {max(span, 0)} bars and a run "
-                f"needs 2; {_have(panel)}"
+                f"the span {self.start or 'first bar'} to {self.end or 'last bar'} holds {max(span, 0)} bars "
+                f"and a run needs 2; {_have(panel)}"
             )
         trade_from = first + int(self.train_fraction * span)
         bars_per_year = periods_per_year(panel.bar_close)
@@ -165,8 +165,8 @@ class Request:
         short = [f"{s} ({n} bars)" for s, n in zip(panel.symbols, own, strict=True) if n <= lookback]
         if len(short) == len(panel.symbols):
             raise NotEnoughHistory(
-                f"{self.strategy} needs {lookback + 1} bars before its first decision and none of the symbols has "
-                f"them: {', '.join(short[:5])}; bring earlier bars or shorter windows"
+                f"{self.strategy} needs {lookback + 1} bars before its first decision and none of the symbols "
+                f"has them: {', '.join(short[:5])}; bring earlier bars or shorter windows"
             )
         notes = []
         if short:

@@ -43,7 +43,7 @@ class Parameter:
         """Return `value` as a float, or refuse it with the rule it breaks."""
         rule = f"{'a whole number' if self.integer else 'a number'} from {self.low:g} to {self.high:g}"
         complaint = BadValue(
-            f"parameter `{name}` of {strategy} must be {rule}, was {value!r}; {self.meaning}"
+            f"parameter `{name}` of {strategy} must be {rule}, was {value!r}; it is the {self.meaning}"
         )
         if isinstance(value, bool):
             value = int(value)
@@ -59,7 +59,7 @@ class Parameter:
 # strategy's parameter vector.
 SHARED: Mapping[str, Parameter] = MappingProxyType(
     {
-        "allow_short": Parameter(0, 0, 1, "1 lets the strategy sell short", integer=True),
+        "allow_short": Parameter(0, 0, 1, "switch that lets it sell short", integer=True),
         "bars_per_year": Parameter(252.0, 1.0, 1e6, "bars in a year, for volatility targets"),
         "vol_target": Parameter(0.20, 0.001, 10.0, "annual volatility that one position aims at"),
         "max_weight": Parameter(0.95, 0.0, 1.0, "largest fraction of equity in one position"),
@@ -71,9 +71,7 @@ SHARED: Mapping[str, Parameter] = MappingProxyType(
         "target_atr": Parameter(0.0, 0.0, 100.0, "profit target in ATR(14) of the decision bar; 0 is off"),
         "trail": Parameter(0.0, 0.0, 0.99, "trailing stop as a fraction of the fill price; 0 is off"),
         "trail_atr": Parameter(0.0, 0.0, 100.0, "trailing stop in ATR(14) of the decision bar; 0 is off"),
-        "time_limit": Parameter(
-            0, 0, 100_000, "bars after which a position is closed; 0 is off", integer=True
-        ),
+        "time_limit": Parameter(0, 0, 100_000, "bars until a position is closed; 0 is off", integer=True),
     }
 )
 SHARED_FEATURES: tuple[str, ...] = ("vol_21", "risk_score", "atr_pct_14")
