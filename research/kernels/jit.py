@@ -186,8 +186,8 @@ def njit(function: Callable[P, R]) -> Callable[P, R]:
     """
     if _config.USING_SVML:
         raise OnepathError(
-            "kernels need one logarithm for every row, but Numba was started with Intel SVML, whose vector "
-            "and scalar results differ in the last bit; set NUMBA_DISABLE_INTEL_SVML=1 or import research first"
+            "kernels need one logarithm for every row, but Numba runs with Intel SVML, whose vector and "
+            "scalar results differ in the last bit; set NUMBA_DISABLE_INTEL_SVML=1 or import research first"
         )
     # A function typed at a prompt has no file whose hash could name its folder.
     on_disk = Path(function.__code__.co_filename).exists()
