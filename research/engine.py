@@ -186,7 +186,8 @@ class UnifiedTradingEngine:
     @property
     def lookback(self) -> int:
         """Bars a symbol needs before its first decision."""
-        return self._stream.lookback
+        bars: int = self._stream.lookback
+        return bars
 
     def advance(self, block: Panel | pl.DataFrame, fill: Fill | None = None) -> Advance:
         """Take the next bars and return what they brought.

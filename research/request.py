@@ -165,7 +165,7 @@ class Request:
         short = [f"{s} ({n} bars)" for s, n in zip(panel.symbols, own, strict=True) if n <= lookback]
         if len(short) == len(panel.symbols):
             raise NotEnoughHistory(
-                f"{self.strategy} needs {lookback + 1} bars before its first decision and none of the symbols "
+                f"{self.strategy} needs {lookback + 1} bars before its first decision and no symbol "
                 f"has them: {', '.join(short[:5])}; bring earlier bars or shorter windows"
             )
         notes = []

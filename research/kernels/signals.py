@@ -36,17 +36,10 @@ SIGNAL_NAMES = ("entry", "exit", "weight", "stop", "target", "trail", "limit", "
 F_VOL, F_RISK, F_ATR, N_SHARED_FEATURES = 0, 1, 2, 3
 
 # Positions of the shared parameters, in the order of strategies.base.SHARED.
-P_ALLOW_SHORT, P_BARS_PER_YEAR, P_VOL_TARGET, P_MAX_WEIGHT, P_RISK_CAP, P_RISK_AVERSION = 0, 1, 2, 3, 4, 5
-P_STOP, P_STOP_ATR, P_TARGET, P_TARGET_ATR, P_TRAIL, P_TRAIL_ATR, P_LIMIT, N_SHARED = (
-    6,
-    7,
-    8,
-    9,
-    10,
-    11,
-    12,
-    13,
-)
+P_ALLOW_SHORT, P_BARS_PER_YEAR = 0, 1
+P_VOL_TARGET, P_MAX_WEIGHT, P_RISK_CAP, P_RISK_AVERSION = 2, 3, 4, 5
+P_STOP, P_STOP_ATR, P_TARGET, P_TARGET_ATR, P_TRAIL, P_TRAIL_ATR, P_LIMIT = 6, 7, 8, 9, 10, 11, 12
+N_SHARED = 13
 
 _FEATURE_YEAR = 252.0  # the year in which the vol_* features are stated, whatever the bar
 _WIDEST_STOP = 0.99  # a stop at or below zero would protect nothing and say that it does
@@ -93,7 +86,8 @@ def weight_nb(volatility: float, risk_score: float, stop: float, params: NDArray
     weight = min(params[P_VOL_TARGET] / annual, params[P_MAX_WEIGHT])
     if params[P_RISK_CAP] > 0.0 and stop > 0.0:
         weight = min(weight, params[P_RISK_CAP] / stop)
-    return weight * (1.0 - params[P_RISK_AVERSION] * risk_score / 100.0)
+    weight *= 1.0 - params[P_RISK_AVERSION] * risk_score / 100.0
+    return weight
 
 
 @njit

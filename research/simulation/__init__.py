@@ -1,0 +1,1 @@
+"""Runs over history: the backtest, the sweep, and vectorbt behind them."""

@@ -1,0 +1,229 @@
+"""The day-by-day backtest: the engine over a span, and what came of it.
+
+1. `Request.prepare` checks what was asked for and finds the first tradable bar.
+2. The engine advances over every bar from the first known one.
+3. The same broker kernel buys and holds the same symbols beside it.
+4. Equity, trades and decisions become tables, and figures are taken from the
+   traded part of the span alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from research.data.panel import Panel
+from research.data.sample import load_sample
+from research.engine import Advance, UnifiedTradingEngine
+from research.evidence.metrics import drawdown, equity_stats, trade_stats
+from research.execution import Execution
+from research.kernels import account as ac
+from research.request import TRAIN_FRACTION, Instant, Prepared, Request
+from research.simulation.decisions import decisions_frame
+from research.simulation.holding import buy_and_hold
+from research.simulation.trades import orders_frame, round_trips
+
+__all__ = ["BacktestResult", "backtest", "run_unified_backtest"]
+
+F64 = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class BacktestResult:
+    """A backtest's figures and tables.
+
+    Attributes
+    ----------
+    request : Request
+    prepared : Prepared
+    stats : dict
+        Figures of the traded span as fractions and USD; names as in
+        `research.evidence.metrics`, and exposure, turnover, costs and counts.
+    benchmark : dict
+        The return and risk figures of buying and holding the same symbols.
+    equity : DataFrame
+        bar_close, equity, cash, exposure, drawdown, buy_and_hold: one row per bar
+        of the traded span.
+    orders, trades : DataFrame
+        Fills and round trips, as `research.simulation.trades` makes them.
+    decisions : DataFrame
+        Every symbol and bar of the span: the features that were read, the signal
+        rows, what blocked an entry, and what was decided.
+    notes : tuple of str
+        What the figures do not say by themselves.
+    """
+
+    request: Request
+    prepared: Prepared
+    stats: dict[str, float]
+    benchmark: dict[str, float]
+    equity: pl.DataFrame
+    orders: pl.DataFrame
+    trades: pl.DataFrame
+    decisions: pl.DataFrame
+    notes: tuple[str, ...] = field(default=())
+
+    @property
+    def total_return(self) -> float:
+        """Percent gained over the traded span, after all costs."""
+        return 100.0 * self.stats["total_return"]
+
+    @property
+    def sharpe_ratio(self) -> float:
+        """Annual Sharpe ratio, no risk-free rate; NaN if equity never moved."""
+        return self.stats["sharpe_ratio"]
+
+    @property
+    def win_rate(self) -> float:
+        """Percent of the closed trades with a gain after costs; NaN without one."""
+        return 100.0 * self.stats["win_rate"]
+
+
+def run_unified_backtest(
+    symbol: str | None = None,
+    start_date: Instant = None,
+    end_date: Instant = None,
+    strategy: str = "adaptive_momentum",
+    initial_capital: float = 100_000.0,
+    *,
+    symbols: Sequence[str] | None = None,
+    bars: pl.DataFrame | None = None,
+    params: Mapping[str, object] | None = None,
+    train_fraction: float = TRAIN_FRACTION,
+    execution: Execution | None = None,
+) -> BacktestResult:
+    """Backtest a strategy day by day, on the code that also trades.
+
+    Parameters
+    ----------
+    symbol : str, optional
+        One symbol; or give `symbols` to share one account. Default: all in `bars`.
+    start_date, end_date : str, date or datetime, optional
+        The span, both days included. Features use every earlier bar there is.
+    strategy : str
+        A name in `STRATEGIES`.
+    initial_capital : float
+        USD.
+    bars : DataFrame, optional
+        A bar table; default the embedded sample.
+    params : mapping, optional
+        Parameters that differ from the strategy's defaults. Unless `max_weight` is
+        among them, the symbols share 95 % of the account equally.
+    train_fraction : float
+        Leading part of the span that is reserved for training and not traded.
+    execution : Execution, optional
+        Costs and rules of a fill.
+
+    Returns
+    -------
+    BacktestResult
+
+    Raises
+    ------
+    UnknownName, BadValue, NotEnoughHistory
+        As `Request.prepare` says.
+
+    Examples
+    --------
+    >>> result = run_unified_backtest("IBM", "2005-01-01", "2012-12-31")
+    >>> result.stats["trades"] > 0
+    True
+    """
+    chosen = symbols if symbol is None else [symbol, *(s for s in symbols or () if s != symbol)]
+    request = Request(
+        strategy=strategy,
+        symbols=chosen,
+        start=start_date,
+        end=end_date,
+        params=params or {},
+        initial_capital=initial_capital,
+        train_fraction=train_fraction,
+        execution=execution or Execution(),
+    )
+    return backtest(request, load_sample() if bars is None else bars)
+
+
+def backtest(request: Request, bars: pl.DataFrame) -> BacktestResult:
+    """Run a request over a bar table; `run_unified_backtest` with the request already made."""
+    prepared = request.prepare(bars)
+    panel = prepared.panel
+    engine = UnifiedTradingEngine(
+        request.strategy,
+        request.initial_capital,
+        symbols=panel.symbols,
+        params=prepared.params,
+        execution=request.execution,
+        trade_from=prepared.trade_from_instant,
+    )
+    run = engine.advance(panel)
+    return _result(request, prepared, engine, run)
+
+
+def _result(
+    request: Request, prepared: Prepared, engine: UnifiedTradingEngine, run: Advance
+) -> BacktestResult:
+    """Take tables and figures from one advance over everything."""
+    panel, begin, execution = prepared.panel, prepared.trade_from, request.execution
+    orders = orders_frame(run.orders, panel, execution.slippage)
+    trades = round_trips(run.orders, panel, dividends=execution.dividends, fractional=execution.fractional)
+    held = buy_and_hold(panel, begin, request.initial_capital, execution)
+    equity = run.equity[begin:]
+    totals = engine.account.totals
+    years = len(equity) / prepared.bars_per_year
+    traded = float((orders["quantity"] * orders["price"]).sum())
+    span = (panel.bar_close[-1] - panel.bar_close[begin]) / np.timedelta64(1, "D")
+    stats = {
+        **equity_stats(equity, request.initial_capital, prepared.bars_per_year),
+        **trade_stats(trades, float(span)),
+        "exposure": float(np.mean(run.exposure[begin:])),
+        "time_in_market": float(np.mean(run.exposure[begin:] != 0.0)),
+        "turnover": traded / float(np.mean(equity)) / years,
+        "commission_paid": float(totals[ac.A_FEES]),
+        "slippage_paid": float(totals[ac.A_SLIPPAGE]),
+        "costs_paid": float(totals[ac.A_FEES] + totals[ac.A_SLIPPAGE]),
+        "dividends_received": float(totals[ac.A_DIVIDENDS]),
+        "ambiguous_bars": float(totals[ac.A_AMBIGUOUS]),
+        "final_equity": float(equity[-1]),
+    }
+    frame = pl.DataFrame(
+        {
+            "bar_close": panel.bar_close[begin:],
+            "equity": equity,
+            "cash": run.cash[begin:],
+            "exposure": run.exposure[begin:],
+            "drawdown": drawdown(np.concatenate(([request.initial_capital], equity)))[1:],
+            "buy_and_hold": held,
+        }
+    ).with_columns(pl.col("bar_close").cast(pl.Datetime("us")).dt.replace_time_zone("UTC"))
+    return BacktestResult(
+        request=request,
+        prepared=prepared,
+        stats=stats,
+        benchmark=equity_stats(held, request.initial_capital, prepared.bars_per_year),
+        equity=frame,
+        orders=orders,
+        trades=trades,
+        decisions=decisions_frame(run, engine.strategy, prepared.first),
+        notes=prepared.notes + _notes(panel, stats, totals),
+    )
+
+
+def _notes(panel: Panel, stats: Mapping[str, float], totals: F64) -> tuple[str, ...]:
+    """Say what would otherwise stay silent."""
+    notes = []
+    if stats["trades"] + stats["open_trades"] == 0:
+        notes.append("no trade was made; `decisions` names the gate that blocked each entry")
+    if totals[ac.A_LAPSED_NO_BAR]:
+        notes.append(f"{int(totals[ac.A_LAPSED_NO_BAR])} entries lapsed: the symbol had no next bar")
+    if totals[ac.A_LAPSED_CASH]:
+        notes.append(f"{int(totals[ac.A_LAPSED_CASH])} entries lapsed: the cash bought not one share")
+    ended = [s for s, gone in zip(panel.symbols, ~panel.members(-1), strict=True) if gone]
+    if ended:
+        notes.append(f"ended before the last bar, a position is marked at the last close: {', '.join(ended)}")
+    if len(panel.symbols) > 1:
+        notes.append("the universe is the list given, not what it was at the time: survivorship bias")
+    return tuple(notes)

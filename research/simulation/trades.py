@@ -1,0 +1,177 @@
+"""Orders to frames: fills as a table, and the round trips they make.
+
+In: order rows as the broker kernel writes them, and the panel they happened in.
+Out: Polars tables for people, with instants and symbols in place of indices.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from research.data.panel import Panel
+from research.kernels import account as ac
+
+__all__ = ["orders_frame", "round_trips"]
+
+F64 = NDArray[np.float64]
+_REASONS = np.array(ac.REASON_NAMES)
+
+
+def orders_frame(orders: F64, panel: Panel, slippage: float) -> pl.DataFrame:
+    """Return one row per fill, in the order of the fills.
+
+    Parameters
+    ----------
+    orders : (M, O) float64
+        Columns `account.O_*`; O_BAR indexes the rows of `panel`.
+    panel : Panel
+    slippage : float
+        Fraction that market orders paid.
+
+    Returns
+    -------
+    DataFrame
+        bar_close, symbol, side ("buy", "sell"), quantity (raw shares), price (USD,
+        slippage included), fee (USD), slippage_cost (USD), reason, ambiguous,
+        decided_at (the close at which it was decided).
+    """
+    bar, column = orders[:, ac.O_BAR].astype(np.int64), orders[:, ac.O_SYMBOL].astype(np.int64)
+    side, reason = orders[:, ac.O_SIDE], orders[:, ac.O_REASON].astype(np.int64)
+    paid = np.where(reason == ac.TARGET, 0.0, slippage)
+    price = orders[:, ac.O_PRICE]
+    return pl.DataFrame(
+        {
+            "bar_close": panel.bar_close[bar],
+            "symbol": np.array(panel.symbols)[column],
+            "side": np.where(side > 0, "buy", "sell"),
+            "quantity": orders[:, ac.O_QTY],
+            "price": price,
+            "fee": orders[:, ac.O_FEE],
+            "slippage_cost": orders[:, ac.O_QTY] * price / (1.0 + side * paid) * paid,
+            "reason": _REASONS[reason],
+            "ambiguous": orders[:, ac.O_AMBIGUOUS] > 0,
+            "decided_at": panel.bar_close[orders[:, ac.O_DECIDED].astype(np.int64)],
+        },
+        schema_overrides={
+            "bar_close": pl.Datetime("us"),
+            "decided_at": pl.Datetime("us"),
+            "symbol": pl.String,
+            "side": pl.String,
+            "reason": pl.String,
+        },
+    ).with_columns(pl.col("bar_close", "decided_at").dt.replace_time_zone("UTC"))
+
+
+def round_trips(orders: F64, panel: Panel, *, dividends: bool, fractional: bool) -> pl.DataFrame:
+    """Pair entries with exits.
+
+    Parameters
+    ----------
+    orders : (M, O) float64
+        All fills of an account since its first bar.
+    panel : Panel
+    dividends, fractional : bool
+        The execution's rules: what a position received besides its sale.
+
+    Returns
+    -------
+    DataFrame
+        symbol, side ("long", "short"), status ("closed", "open"), entry_at, exit_at,
+        entry_price, exit_price (of an open trade: the last close), quantity (at
+        entry), exit_quantity (after splits), bars_held (own bars of the symbol),
+        fees, income (dividends and cash for split fractions), pnl (net), return
+        (pnl over the entry's value), reason of the exit.
+    """
+    rows = []
+    for n, symbol in enumerate(panel.symbols):
+        own = orders[orders[:, ac.O_SYMBOL] == n]
+        alive = np.isfinite(panel.close[:, n])
+        for i in range(0, len(own), 2):
+            entry = own[i]
+            leave = own[i + 1] if i + 1 < len(own) else None
+            rows.append(
+                _trip(entry, leave, panel, n, symbol, alive, dividends=dividends, fractional=fractional)
+            )
+    table = pl.DataFrame(rows, schema=_SCHEMA, orient="row")
+    return table.sort("entry_at", "symbol").with_columns(
+        pl.col("entry_at", "exit_at").dt.replace_time_zone("UTC")
+    )
+
+
+_SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
+    "symbol": pl.String,
+    "side": pl.String,
+    "status": pl.String,
+    "entry_at": pl.Datetime("us"),
+    "exit_at": pl.Datetime("us"),
+    "entry_price": pl.Float64,
+    "exit_price": pl.Float64,
+    "quantity": pl.Float64,
+    "exit_quantity": pl.Float64,
+    "bars_held": pl.Int64,
+    "fees": pl.Float64,
+    "income": pl.Float64,
+    "pnl": pl.Float64,
+    "return": pl.Float64,
+    "reason": pl.String,
+}
+
+
+def _trip(
+    entry: F64,
+    leave: F64 | None,
+    panel: Panel,
+    n: int,
+    symbol: str,
+    alive: NDArray[np.bool_],
+    *,
+    dividends: bool,
+    fractional: bool,
+) -> tuple[object, ...]:
+    """Return one row of the trades table."""
+    side = entry[ac.O_SIDE]
+    begin = int(entry[ac.O_BAR])
+    last = int(np.flatnonzero(alive)[-1])
+    end = last if leave is None else int(leave[ac.O_BAR])
+    price = panel.close[end, n] if leave is None else leave[ac.O_PRICE]
+    held, income = _held_through(
+        entry[ac.O_QTY], panel, n, begin + 1, end + 1, dividends=dividends, fractional=fractional
+    )
+    sold = held if leave is None else leave[ac.O_QTY]
+    fees = entry[ac.O_FEE] + (0.0 if leave is None else leave[ac.O_FEE])
+    cost = entry[ac.O_QTY] * entry[ac.O_PRICE]
+    pnl = side * (sold * price - cost + income) - fees
+    return (
+        symbol,
+        "long" if side > 0 else "short",
+        "open" if leave is None else "closed",
+        panel.bar_close[begin].astype(object),
+        None if leave is None else panel.bar_close[end].astype(object),
+        entry[ac.O_PRICE],
+        price,
+        entry[ac.O_QTY],
+        sold,
+        int(alive[begin : end + 1].sum()),
+        fees,
+        side * income,
+        pnl,
+        pnl / cost,
+        "open" if leave is None else ac.REASON_NAMES[int(leave[ac.O_REASON])],
+    )
+
+
+def _held_through(
+    qty: float, panel: Panel, n: int, begin: int, end: int, *, dividends: bool, fractional: bool
+) -> tuple[float, float]:
+    """Return the shares that `qty` has become, and the cash paid on the way, over bars [begin, end)."""
+    income = 0.0
+    split, dividend = panel.split[begin:end, n], panel.dividend[begin:end, n]
+    for i in np.flatnonzero((split != 1.0) | (dividend != 0.0)):
+        if dividends:
+            income += qty * dividend[i]
+        grown = qty * split[i]
+        qty = grown if fractional else float(np.floor(grown * (1.0 + 1e-12)))
+        income += (grown - qty) * panel.open[begin + i, n]
+    return qty, income
