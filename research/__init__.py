@@ -18,8 +18,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from research.data.bars import read_bars, validate_bars
+    from research.data.bars import validate_bars
     from research.data.panel import Panel, to_panel
+    from research.data.readers import read_bars
     from research.data.sample import load_sample
     from research.data.store import BarStore
     from research.engine import UnifiedTradingEngine
@@ -72,7 +73,7 @@ _HOME = {
     "export_signals": "research.report.export",
     "feature_matrix": "research.features.matrix",
     "load_sample": "research.data.sample",
-    "read_bars": "research.data.bars",
+    "read_bars": "research.data.readers",
     "run_unified_backtest": "research.simulation.backtest",
     "sweep": "research.simulation.sweep",
     "to_panel": "research.data.panel",
