@@ -1,10 +1,10 @@
 """What an account remembers between bars, and the names of its numbers.
 
-An `Account` is three float64 arrays, so that Numba types it, a snapshot is its
-bytes, and a bar more is a bar more. Everything the broker kernels know about
-the past is in here; that is what makes the chunk law hold. In: a number of
-symbols and an initial capital. Out: the arrays, and the integer constants by
-which `broker`, `scan` and their callers index them.
+An `Account` is three float64 arrays, so that Numba types it and a snapshot is its
+bytes. Everything the broker kernels know about the past is in here; that is what
+makes the chunk law hold. In: a number of symbols and an initial capital. Out: the
+arrays, and the integer constants by which callers index their columns. Kernels see
+the rows as records with the same names (`account_rows`).
 
 NaN means "none" wherever a price, a fraction or a limit may be missing.
 """

@@ -1,24 +1,22 @@
-"""One account, one bar: what happens between two closes, and what is decided at the second.
+"""One account walked over bars: what happens between two closes, and what is decided at the second.
 
-In: an `Account`, the bars of N symbols, the signals at their close. Out: the
-account one bar later, the orders filled in the bar, the intents for the next
-open. Backtests, sweeps, labels and the live runner all call these functions.
+In: an `Account`, the bars of N symbols, the signals at each close. Out: the account
+after the last bar, the orders filled, the intents for each next open. Backtests,
+sweeps, labels and the live runner all walk this way.
 
-A bar, in this order (`fill_bar_nb`):
+A bar, in this order:
 
 1. *Open.* Splits and dividends; then, symbol by symbol, exits decided at the last
-   close, and stops or targets that the open is already beyond. All of these fill
-   at the open.
+   close, and stops or targets that the open is already beyond. All fill at the open.
 2. *Entries*, in symbol order, at the open, cut to the cash that is then free.
 3. *Inside the bar.* The stop, at its level; else the target, at its level.
-4. *Close.* The trailing stop moves; the account is marked.
+4. *Close.* Trailing stops move; the account is marked at the closes.
+5. *Decisions.* Exits, time limits, and entries with their quantity fixed:
+   ⌊weight × equity ÷ close × (1 + 1e-12)⌋. Symbols do not compete here: each is sized
+   as if alone, and entries are cut to cash at the fill.
 
-Then, at the close (`decide_nb`): exits, time limits, and entries with their
-quantity fixed.
-
-Market orders (entries, exits, stops) pay slippage, targets are limit orders and
-pay none; all pay commission. Arrays are (N, T) with the bar as column `i`, so
-that a scan passes the whole history and live passes one column.
+A symbol without a bar keeps its last mark; an entry that waited for the bar lapses,
+an exit waits on.
 """
 
 from __future__ import annotations
@@ -31,23 +29,85 @@ from numpy.typing import NDArray
 from research.kernels import account as ac
 from research.kernels import signals as sg
 from research.kernels.account import Account
+from research.kernels.account_rows import INTENT, ORDER, PENDING, POSITION, TOTALS, Intent, Pending, Position
 from research.kernels.fills import (
     NUDGE,
+    close_nb,
     corporate_nb,
     drop_entry_nb,
     enter_nb,
-    free_cash_nb,
-    inside_held_nb,
-    open_held_nb,
+    inside_reason_nb,
+    open_reason_nb,
+    ratchet_nb,
+    split_entry_nb,
     whole_nb,
 )
 from research.kernels.jit import njit
 
-__all__ = ["decide_nb", "fill_bar_nb"]
+__all__ = ["decide_nb", "walk_nb"]
 
 
 @njit
-def fill_bar_nb(
+def free_cash_nb(account: Account, with_exits: bool) -> float:
+    """Return the cash that entries may use: short proceeds and as much margin again are locked.
+
+    With exits: as it will be at the next open, where exits already decided fill before entries.
+    """
+    free = float(account.totals[ac.A_CASH])
+    for k in range(account.positions.shape[0]):
+        qty = account.positions[k, ac.P_QTY]
+        if qty != 0.0:
+            value = abs(qty) * account.positions[k, ac.P_MARK]
+            if qty < 0.0:
+                free -= 2.0 * value
+            if with_exits and account.pending[k, ac.Q_EXIT] != 0.0:
+                free += value
+    return free
+
+
+@njit
+def decide_exit_nb(p: Position, q: Pending, closes: float, decided: float) -> None:
+    """Decide whether a held position closes at the next open: on the signal, else on its time limit."""
+    if closes == 2.0 or closes == math.copysign(1.0, p.qty):
+        q.exit = ac.SIGNAL
+        q.exit_decided = decided
+    elif p.held >= p.limit:
+        q.exit = ac.TIME
+        q.exit_decided = decided
+
+
+@njit
+def entry_gate_nb(p: Position, side: float, allow_short: bool, tradable: bool) -> int:
+    """Say what keeps an entry from being sized; 0 nothing."""
+    if not tradable:
+        return ac.GATE_TRAINING
+    if p.qty != 0.0:
+        return ac.GATE_HELD
+    if side < 0.0 and not allow_short:
+        return ac.GATE_SHORT
+    return 0
+
+
+@njit
+def intend_nb(p: Position, q: Pending, intent: Intent) -> None:
+    """Write what the account wants of a symbol at the next open, and what protects it there."""
+    intent.side = intent.qty = intent.reason = 0.0
+    if q.exit != 0.0:
+        intent.side, intent.qty, intent.reason = -math.copysign(1.0, p.qty), abs(p.qty), q.exit
+    elif q.qty != 0.0:
+        intent.side, intent.qty, intent.reason = math.copysign(1.0, q.qty), abs(q.qty), ac.ENTERED
+    intent.stop = q.stop
+    intent.target = q.target
+    intent.trail = q.trail
+    intent.limit = q.limit
+    intent.held = p.qty
+    intent.protect = p.protect
+    intent.goal = p.target
+    intent.lapsed = p.lapsed
+
+
+@njit
+def walk_nb(
     account: Account,
     open: NDArray[np.float64],  # noqa: A002
     high: NDArray[np.float64],
@@ -55,108 +115,134 @@ def fill_bar_nb(
     close: NDArray[np.float64],
     split: NDArray[np.float64],
     dividend: NDArray[np.float64],
-    i: int,
+    signals: NDArray[np.float64],
+    start: int,
+    stop: int,
+    fills: bool,
     execution: NDArray[np.float64],
+    trade_from: int,
     orders: NDArray[np.float64],
-    n: int,
+    equity: NDArray[np.float64],
+    cash: NDArray[np.float64],
+    exposure: NDArray[np.float64],
+    intents: NDArray[np.float64],
+    gates: NDArray[np.float64],
 ) -> int:
-    """Carry the account through bar `i`, from its open to its close.
+    """Walk the account over bars `start` to `stop`; arguments as in `scan.scan_nb`.
 
-    Parameters
-    ----------
-    account : Account
-        Changed in place. Its own count of bars is the index that orders carry.
-    open, high, low, close : (N, T) float64, raw USD
-        NaN where a symbol has no bar: it then keeps its last mark, an entry that
-        waited for it lapses, an exit waits on.
-    split : (N, T) float64
-        New shares per old share at this open, 1 if none.
-    dividend : (N, T) float64, raw USD
-        Per share held before this bar's split, 0 if none.
-    i : int
-        Column of the bar.
-    execution : (N_EXECUTION,) float64
-    orders : (M, N_ORDER) float64
-        Rows from `n` on are written as far as there is room.
-    n : int
-        Orders so far.
-
-    Returns
-    -------
-    int
-        Orders so far, those without room included.
+    Without `fills` only decisions are made, for an account whose fills somebody else reports.
     """
-    totals, position, pending = account.totals, account.positions, account.pending
-    n_symbols = position.shape[0]
-    entering = False
-    for k in range(n_symbols):
-        position[k, ac.P_LAPSED] = 0.0
-        price = open[k, i]
-        if not price == price:
-            if pending[k, ac.Q_QTY] != 0.0:
-                totals[ac.A_LAPSED_NO_BAR] += 1.0
-                position[k, ac.P_LAPSED] = ac.GATE_NO_BAR
-                drop_entry_nb(account, k)
-        elif position[k, ac.P_QTY] != 0.0:
-            position[k, ac.P_HELD] += 1.0
-            if split[k, i] != 1.0 or dividend[k, i] != 0.0:
-                corporate_nb(account, k, price, split[k, i], dividend[k, i], execution)
-            if position[k, ac.P_QTY] != 0.0:
-                n = open_held_nb(account, k, price, execution, orders, n)
-        elif pending[k, ac.Q_QTY] != 0.0:
-            entering = True
-            if split[k, i] != 1.0:
-                waiting = pending[k, ac.Q_QTY] * split[k, i]
-                size = whole_nb(abs(waiting) * NUDGE, execution[ac.X_FRACTIONAL])
-                pending[k, ac.Q_QTY] = math.copysign(size, waiting)
-                if size == 0.0:
-                    totals[ac.A_LAPSED_SIZE] += 1.0
-                    position[k, ac.P_LAPSED] = ac.GATE_SIZE
-                    drop_entry_nb(account, k)
-    if entering:
-        for k in range(n_symbols):
-            if pending[k, ac.Q_QTY] != 0.0:
-                n = enter_nb(account, k, open[k, i], execution, orders, n)
-    for k in range(n_symbols):
-        price = close[k, i]
-        if position[k, ac.P_QTY] != 0.0:
-            if price == price:
-                n = inside_held_nb(account, k, open[k, i], high[k, i], low[k, i], execution, orders, n)
-        if price == price:
-            position[k, ac.P_MARK] = price
-    invested = 0.0
-    for k in range(n_symbols):
-        qty = position[k, ac.P_QTY]
-        if qty != 0.0:
-            invested += qty * position[k, ac.P_MARK]
-    equity = totals[ac.A_CASH] + invested
-    totals[ac.A_EQUITY] = equity
-    totals[ac.A_EXPOSURE] = invested / equity if equity > 0.0 else 0.0
-    totals[ac.A_BARS] += 1.0
+    slippage, commission = execution[ac.X_SLIPPAGE], execution[ac.X_COMMISSION]
+    fractional = execution[ac.X_FRACTIONAL] != 0.0
+    allow_short = execution[ac.X_ALLOW_SHORT] != 0.0
+    dividends = execution[ac.X_DIVIDENDS] != 0.0
+    total = account.totals.view(TOTALS)[0]
+    positions, waiting = account.positions.view(POSITION), account.pending.view(PENDING)
+    wanted = intents.view(INTENT)
+    # Orders beyond the room are counted, not written; their row is the spare one.
+    records, spare, room = orders.view(ORDER), np.empty((1, ac.N_ORDER)).view(ORDER), orders.shape[0]
+    symbols = range(positions.shape[0])
+    n = 0
+    for i in range(start, stop):
+        if fills:
+            entering = False
+            for k in symbols:
+                p, q, price = positions[k, 0], waiting[k, 0], open[k, i]
+                p.lapsed = 0.0
+                if not price == price:
+                    if q.qty != 0.0:
+                        total.lapsed_no_bar += 1.0
+                        p.lapsed = ac.GATE_NO_BAR
+                        drop_entry_nb(q)
+                elif p.qty != 0.0:
+                    p.held += 1.0
+                    if split[k, i] != 1.0 or dividend[k, i] != 0.0:
+                        corporate_nb(total, p, q, price, split[k, i], dividend[k, i], fractional, dividends)
+                    if p.qty != 0.0:
+                        reason = open_reason_nb(p, q, price)
+                        if reason != 0:
+                            order = records[n, 0] if n < room else spare[0, 0]
+                            close_nb(total, k, p, q, price, slippage, commission, reason, order)
+                            n += 1
+                elif q.qty != 0.0:
+                    if split[k, i] != 1.0:
+                        split_entry_nb(total, p, q, split[k, i], fractional)
+                    entering = True
+            if entering:
+                for k in symbols:
+                    p, q = positions[k, 0], waiting[k, 0]
+                    if q.qty != 0.0:
+                        order = records[n, 0] if n < room else spare[0, 0]
+                        free = free_cash_nb(account, False)
+                        if enter_nb(
+                            total, k, p, q, open[k, i], free, slippage, commission, fractional, order
+                        ):
+                            n += 1
+            invested = 0.0
+            for k in symbols:
+                p, price = positions[k, 0], close[k, i]
+                if price == price:
+                    if p.qty != 0.0:
+                        reason = inside_reason_nb(p, high[k, i], low[k, i])
+                        if reason != 0:
+                            q = waiting[k, 0]
+                            order = records[n, 0] if n < room else spare[0, 0]
+                            level = p.target if reason == ac.TARGET else p.protect
+                            both = 0.0
+                            if reason != ac.TARGET:
+                                # A stop nearer than the entry's slippage is beyond the entry bar's open.
+                                level = min(level, open[k, i]) if p.qty > 0.0 else max(level, open[k, i])
+                                reached = high[k, i] >= p.target if p.qty > 0.0 else low[k, i] <= p.target
+                                both = 1.0 if reached and level == p.protect else 0.0
+                            close_nb(total, k, p, q, level, slippage, commission, reason, order)
+                            order.ambiguous = both
+                            total.ambiguous += both
+                            n += 1
+                        elif p.trail == p.trail:
+                            ratchet_nb(p, high[k, i], low[k, i])
+                    p.mark = price
+                if p.qty != 0.0:
+                    invested += p.qty * p.mark
+            total.equity = total.cash + invested
+            total.exposure = invested / total.equity if invested != 0.0 and total.equity > 0.0 else 0.0
+            total.bars += 1.0
+            if equity.size > 0:
+                equity[i] = total.equity
+            if cash.size > 0:
+                cash[i] = total.cash
+            if exposure.size > 0:
+                exposure[i] = total.exposure
+
+        decided = total.bars - 1.0
+        for k in symbols:
+            if positions[k, 0].qty != 0.0 and close[k, i] == close[k, i]:
+                decide_exit_nb(positions[k, 0], waiting[k, 0], signals[sg.EXIT, k, i], decided)
+        for k in symbols:
+            p, q, price = positions[k, 0], waiting[k, 0], close[k, i]
+            side, gate = signals[sg.ENTRY, k, i], signals[sg.GATE, k, i]
+            if not price == price:
+                gate = ac.GATE_NO_BAR
+            elif gate == 0.0 and (side > 0.0 or side < 0.0):
+                gate = entry_gate_nb(p, side, allow_short, decided >= trade_from)
+                size = 0.0
+                if gate == 0.0:
+                    size = whole_nb(signals[sg.WEIGHT, k, i] * total.equity / price * NUDGE, fractional)
+                    if not 0.0 < size < math.inf:
+                        gate = ac.GATE_SIZE
+                    elif not free_cash_nb(account, True) > 0.0:
+                        gate = ac.GATE_CASH
+                if gate == 0.0:
+                    q.qty = math.copysign(size, side)
+                    q.stop = signals[sg.STOP, k, i]
+                    q.target = signals[sg.TARGET, k, i]
+                    q.trail = signals[sg.TRAIL, k, i]
+                    q.limit = signals[sg.LIMIT, k, i]
+                    q.decided = decided
+            if gates.shape[1] > 0:
+                gates[k, i] = gate
+            if wanted.shape[1] > 0:
+                intend_nb(p, q, wanted[k, i, 0])
     return n
-
-
-@njit
-def _intend_nb(account: Account, k: int, i: int, intents: NDArray[np.float64]) -> None:
-    """Write what the account wants of symbol `k` at the next open, and what protects it there."""
-    position, pending = account.positions, account.pending
-    held, entry = position[k, ac.P_QTY], pending[k, ac.Q_QTY]
-    side, qty, reason = 0.0, 0.0, 0.0
-    if pending[k, ac.Q_EXIT] != 0.0:
-        side, qty, reason = -math.copysign(1.0, held), abs(held), pending[k, ac.Q_EXIT]
-    elif entry != 0.0:
-        side, qty, reason = math.copysign(1.0, entry), abs(entry), ac.ENTERED
-    intents[k, i, ac.I_SIDE] = side
-    intents[k, i, ac.I_QTY] = qty
-    intents[k, i, ac.I_REASON] = reason
-    intents[k, i, ac.I_STOP] = pending[k, ac.Q_STOP]
-    intents[k, i, ac.I_TARGET] = pending[k, ac.Q_TARGET]
-    intents[k, i, ac.I_TRAIL] = pending[k, ac.Q_TRAIL]
-    intents[k, i, ac.I_LIMIT] = pending[k, ac.Q_LIMIT]
-    intents[k, i, ac.I_HELD] = held
-    intents[k, i, ac.I_PROTECT] = position[k, ac.P_PROTECT]
-    intents[k, i, ac.I_GOAL] = position[k, ac.P_TARGET]
-    intents[k, i, ac.I_LAPSED] = position[k, ac.P_LAPSED]
 
 
 @njit
@@ -170,86 +256,29 @@ def decide_nb(
     intents: NDArray[np.float64],
     gates: NDArray[np.float64],
 ) -> None:
-    """Turn the signals at the close of bar `i` into what waits for the next open.
+    """Decide at the close of bar `i` for an account whose fills somebody else reports.
 
     Parameters
     ----------
     account : Account
-        After `fill_bar_nb` of this bar; its pending orders are changed in place.
+        As the fills of this bar have left it, marked at this close, the bar counted in
+        `A_BARS`; what it has pending is changed in place.
     close : (N, T) float64, raw USD
         NaN where a symbol has no bar: nothing is decided for it.
     signals : (N_SIGNALS, N, T) float64
-        Rows of `research.kernels.signals`.
     i : int
         Column of the bar.
     execution : (N_EXECUTION,) float64
     tradable : bool
         False in bars reserved for training: no entries.
     intents : (N, T, N_INTENT) float64
-        Column `i` is written; of shape (N, 0, N_INTENT) where nobody reads them.
     gates : (N, T) float64
-        Column `i` is written: 0, the strategy's gate, or an account gate (≥ 100);
-        of shape (N, 0) where nobody reads them.
-
-    Notes
-    -----
-    Quantity: ⌊weight × equity ÷ close × (1 + 1e-12)⌋. Symbols do not compete here:
-    each is sized as if alone, and entries are cut to cash at the fill, in symbol order.
+        Column `i` of both is written, as in `scan.scan_nb`.
     """
-    totals, position, pending = account.totals, account.positions, account.pending
-    decided = totals[ac.A_BARS] - 1.0
-    free = math.nan
-    for k in range(position.shape[0]):
-        price = close[k, i]
-        qty = position[k, ac.P_QTY]
-        if price == price and qty != 0.0:
-            closes = signals[sg.EXIT, k, i]
-            if closes == 2.0 or closes == math.copysign(1.0, qty):
-                pending[k, ac.Q_EXIT] = ac.SIGNAL
-                pending[k, ac.Q_EXIT_DECIDED] = decided
-            elif position[k, ac.P_HELD] >= position[k, ac.P_LIMIT]:
-                pending[k, ac.Q_EXIT] = ac.TIME
-                pending[k, ac.Q_EXIT_DECIDED] = decided
-    for k in range(position.shape[0]):
-        price = close[k, i]
-        side = signals[sg.ENTRY, k, i]
-        gate = signals[sg.GATE, k, i]
-        if not price == price:
-            gate = ac.GATE_NO_BAR
-        elif gate == 0.0 and (side > 0.0 or side < 0.0):
-            if not tradable:
-                gate = ac.GATE_TRAINING
-            elif position[k, ac.P_QTY] != 0.0:
-                gate = ac.GATE_HELD
-            elif side < 0.0 and execution[ac.X_ALLOW_SHORT] == 0.0:
-                gate = ac.GATE_SHORT
-            else:
-                shares = signals[sg.WEIGHT, k, i] * totals[ac.A_EQUITY] / price
-                size = whole_nb(shares * NUDGE, execution[ac.X_FRACTIONAL])
-                if not free == free:
-                    free = _free_after_exits_nb(account)
-                if not 0.0 < size < math.inf:
-                    gate = ac.GATE_SIZE
-                elif not free > 0.0:
-                    gate = ac.GATE_CASH
-                else:
-                    pending[k, ac.Q_QTY] = math.copysign(size, side)
-                    pending[k, ac.Q_STOP] = signals[sg.STOP, k, i]
-                    pending[k, ac.Q_TARGET] = signals[sg.TARGET, k, i]
-                    pending[k, ac.Q_TRAIL] = signals[sg.TRAIL, k, i]
-                    pending[k, ac.Q_LIMIT] = signals[sg.LIMIT, k, i]
-                    pending[k, ac.Q_DECIDED] = decided
-        if gates.shape[1] > 0:
-            gates[k, i] = gate
-        if intents.shape[1] > 0:
-            _intend_nb(account, k, i, intents)
-
-
-@njit
-def _free_after_exits_nb(account: Account) -> float:
-    """Return the cash that entries may count on: exits already decided fill before them."""
-    free = free_cash_nb(account)
-    for k in range(account.positions.shape[0]):
-        if account.pending[k, ac.Q_EXIT] != 0.0:
-            free += abs(account.positions[k, ac.P_QTY]) * account.positions[k, ac.P_MARK]
-    return free
+    none = np.empty(0)
+    first = 0 if tradable else int(account.totals[ac.A_BARS])
+    no_orders = np.empty((0, ac.N_ORDER))
+    walk_nb(
+        account, close, close, close, close, close, close, signals, i, i + 1, False, execution, first,
+        no_orders, none, none, none, intents, gates,
+    )  # fmt: skip

@@ -1,4 +1,4 @@
-"""An account carried over many bars: fill, decide, next bar.
+"""An account carried over a block of bars: the door to the broker kernel.
 
 In: an `Account`, the bars and signals of N symbols over T bars. Out: the account
 T bars later, its orders, and per bar what it was worth. Running A+B gives the bits
@@ -10,9 +10,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from research.kernels import account as ac
 from research.kernels.account import Account
-from research.kernels.broker import decide_nb, fill_bar_nb
+from research.kernels.broker import walk_nb
 from research.kernels.jit import njit
 
 __all__ = ["scan_nb"]
@@ -45,7 +44,8 @@ def scan_nb(
         Changed in place. It counts bars over its life; `trade_from` and the bar
         index in `orders` are in that count.
     open, high, low, close, split, dividend : (N, T) float64
-        As in `fill_bar_nb`.
+        Raw USD, NaN where a symbol has no bar; new shares per old share at this open
+        (1: none); USD per share held before this bar's split (0: none).
     signals : (N_SIGNALS, N, T) float64
         At the close of each bar.
     execution : (N_EXECUTION,) float64
@@ -54,25 +54,20 @@ def scan_nb(
     orders : (M, N_ORDER) float64
         Filled from the front; `empty_orders` has room for all there can be.
     equity, cash, exposure : (T,) float64
-        Written: USD, USD, signed fraction of equity, at each close. `cash` and
-        `exposure` may be of length 0 where nobody reads them.
-    intents : (N, T, N_INTENT) or (N, 0, N_INTENT) float64
-    gates : (N, T) or (N, 0) float64
-        As in `decide_nb`.
+        Written at each close: USD, USD, signed fraction of equity. Each may be of
+        length 0 where nobody reads it.
+    intents : (N, T, N_INTENT) float64
+        Written: what waits for the next open; (N, 0, N_INTENT) where nobody reads it.
+    gates : (N, T) float64
+        Written: what blocked an entry: 0 nothing, the strategy's gate, or an account
+        gate (≥ 100); (N, 0) where nobody reads it.
 
     Returns
     -------
     int
         Orders of these bars. More than M: `orders` was too short, and holds the first M.
     """
-    totals = account.totals
-    n = 0
-    for i in range(close.shape[1]):
-        n = fill_bar_nb(account, open, high, low, close, split, dividend, i, execution, orders, n)
-        decide_nb(account, close, signals, i, execution, totals[ac.A_BARS] > trade_from, intents, gates)
-        equity[i] = totals[ac.A_EQUITY]
-        if cash.size > 0:
-            cash[i] = totals[ac.A_CASH]
-        if exposure.size > 0:
-            exposure[i] = totals[ac.A_EXPOSURE]
-    return n
+    return walk_nb(
+        account, open, high, low, close, split, dividend, signals, 0, close.shape[1], True, execution,
+        trade_from, orders, equity, cash, exposure, intents, gates,
+    )  # fmt: skip
