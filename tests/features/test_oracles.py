@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 import pytest
+from numpy.typing import NDArray
 from research.features.catalogue import FEATURES
 
 from research.data.sample import load_sample
@@ -42,7 +43,7 @@ def settled(name: str) -> int:
     return 2 * FEATURES[name].lookback if name in RECURSIVE else 0
 
 
-def complaint(name: str, symbol: str, wrong: Series, value: Series, expected: Series) -> str:
+def complaint(name: str, symbol: str, wrong: NDArray[np.bool_], value: Series, expected: Series) -> str:
     """First disagreement in words."""
     t = int(np.flatnonzero(wrong)[0])
     return (

@@ -10,6 +10,7 @@ import scipy.stats
 import talib
 from arch.unitroot import VarianceRatio
 from numpy.testing import assert_allclose
+from talib import MA_Type
 
 from research.data.sample import load_sample
 from tests.features.oracles import ORACLES
@@ -35,7 +36,7 @@ def test_rsi_is_talibs(bars: Bars) -> None:
 
 def test_windows_of_talib(bars: Bars) -> None:
     h, low, c, v = bars.high, bars.low, bars.close, bars.volume
-    upper, middle, lower = talib.BBANDS(c, 20, 2, 2, talib.MA_Type.SMA)
+    upper, middle, lower = talib.BBANDS(c, 20, 2, 2, MA_Type.SMA)
     for name, expected in {
         "mfi_14": talib.MFI(h, low, c, v, 14),
         "aroonosc_14": talib.AROONOSC(h, low, 14),

@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 import talib
+from talib import MA_Type
 
 from tests.features.oracles.windows import (
     Bars,
@@ -61,9 +62,9 @@ def stochastic(column: int, n: int = 14, smooth: int = 3, signal: int = 3) -> Fo
     signal = 1 if column == 0 else signal  # TA-Lib holds %K back until there is a %D
 
     def formula(bars: Bars) -> Series:
-        value = talib.STOCH(
-            bars.high, bars.low, bars.close, n, smooth, talib.MA_Type.SMA, signal, talib.MA_Type.SMA
-        )[column]
+        value = talib.STOCH(bars.high, bars.low, bars.close, n, smooth, MA_Type.SMA, signal, MA_Type.SMA)[
+            column
+        ]
         return np.where(highest(channel_is_flat(bars, n), smooth + signal - 1) > 0, np.nan, value)
 
     return formula
