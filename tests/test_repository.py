@@ -161,7 +161,7 @@ def test_libraries_come_in_by_their_own_doors(library):
 
 def test_import_contracts_hold():
     done = subprocess.run(
-        [Path(sys.executable).with_name("lint-imports"), "--no-logo", "--no-cache"],
+        [Path(sys.executable).with_name("lint-imports"), "--no-cache"],
         cwd=ROOT,
         capture_output=True,
         text=True,
