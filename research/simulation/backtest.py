@@ -82,6 +82,13 @@ class BacktestResult:
         """Percent of the closed trades with a gain after costs; NaN without one."""
         return 100.0 * self.stats["win_rate"]
 
+    @property
+    def funnel(self) -> dict[str, int]:
+        """Symbol-bars of the traded span by the gate that blocked an entry, most first; "" passed all."""
+        traded = self.decisions.filter(pl.col("bar_close") >= self.equity["bar_close"][0])
+        counts = traded["gate"].value_counts(sort=True)
+        return dict(zip(counts["gate"].to_list(), counts["count"].to_list(), strict=True))
+
 
 def run_unified_backtest(
     symbol: str | None = None,

@@ -1,0 +1,1 @@
+"""Results for people: figures, the tear sheet, and files."""

@@ -1,0 +1,94 @@
+"""Results as terminal tables."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+
+from rich.console import Console
+from rich.table import Table
+
+from research.simulation.backtest import BacktestResult
+
+__all__ = ["ROWS", "comparison", "show_result"]
+
+
+def _percent(value: float) -> str:
+    return f"{100.0 * value:+.1f} %"
+
+
+def _share(value: float) -> str:
+    return f"{100.0 * value:.1f} %"
+
+
+def _number(value: float) -> str:
+    return f"{value:.2f}"
+
+
+def _count(value: float) -> str:
+    return f"{value:.0f}"
+
+
+def _money(value: float) -> str:
+    return f"{value:,.0f} USD"
+
+
+# Figure, label, format: the order of every table that shows results side by side.
+ROWS: Mapping[str, tuple[str, Callable[[float], str]]] = {
+    "trades_per_month": ("trades per month", _number),
+    "trades": ("closed trades", _count),
+    "total_return": ("total return", _percent),
+    "annual_return": ("annual return", _percent),
+    "volatility": ("annual volatility", _share),
+    "sharpe_ratio": ("Sharpe ratio", _number),
+    "sortino_ratio": ("Sortino ratio", _number),
+    "calmar_ratio": ("Calmar ratio", _number),
+    "max_drawdown": ("maximum drawdown", _percent),
+    "max_drawdown_bars": ("longest drawdown, bars", _count),
+    "win_rate": ("win rate", _share),
+    "profit_factor": ("profit factor", _number),
+    "expectancy": ("expectancy per trade", _money),
+    "average_trade": ("average trade", _percent),
+    "exposure": ("average exposure", _share),
+    "turnover": ("turnover per year, × equity", _number),
+    "costs_paid": ("costs paid", _money),
+    "dividends_received": ("dividends received", _money),
+    "ambiguous_bars": ("bars with stop and target, stop taken", _count),
+}
+
+
+def figure(key: str, stats: Mapping[str, float]) -> str:
+    """Return one figure as text; what its data cannot say is an en dash."""
+    value = stats.get(key, math.nan)
+    return "–" if math.isnan(value) else ROWS[key][1](value)
+
+
+def comparison(
+    columns: Mapping[str, Mapping[str, float]], title: str, keys: Sequence[str] | None = None
+) -> Table:
+    """Return a table with one row per figure and one column per run."""
+    table = Table(title=title, title_justify="left", title_style="bold")
+    table.add_column("")
+    for name in columns:
+        table.add_column(name, justify="right")
+    for key in keys or ROWS:
+        table.add_row(ROWS[key][0], *(figure(key, stats) for stats in columns.values()))
+    return table
+
+
+def show_result(result: BacktestResult, console: Console | None = None) -> None:
+    """Print a backtest's figures, what blocked its entries, and its notes."""
+    console = console or Console()
+    panel, first = result.prepared.panel, result.prepared.trade_from
+    span = f"{str(panel.bar_close[first])[:10]} to {str(panel.bar_close[-1])[:10]}"
+    title = f"{result.request.strategy} on {', '.join(panel.symbols)}, traded {span}"
+    console.print(
+        comparison({result.request.strategy: result.stats, "buy and hold": result.benchmark}, title)
+    )
+    blocked = {name: count for name, count in result.funnel.items() if name}
+    if blocked:
+        console.print(
+            "entries blocked by: " + ", ".join(f"{name} {count}" for name, count in blocked.items())
+        )
+    for note in result.notes:
+        console.print(f"note: {note}")
