@@ -105,7 +105,8 @@ def factor_from_ratio(
     Returns
     -------
     DataFrame
-        The same rows; `adj_factor` unchanged if there was nothing to do, else anchored at each symbol's first bar.
+        The same rows; `adj_factor` unchanged if there was nothing to do, else anchored at each symbol's first
+        bar.
     """
     if basis not in ("previous_close", "ex_close"):
         raise BadValue(f"`dividend_basis` must be 'previous_close' or 'ex_close', was {basis!r}")
@@ -128,14 +129,17 @@ def factor_from_ratio(
         blind = int(np.count_nonzero(noise > 1e-3))
         if blind:
             log.warning(
-                "%s: its adjusted close is rounded to %g, so dividends below %.2g %% of the price cannot be seen at %d bars",
+                "%s: its adjusted close is rounded to %g, so dividends below %.2g %% of the price cannot "
+                "be seen at %d bars",
                 bars["symbol"][int(rows[0])], unit, 100.0 * float(noise.max()), blind,
             )  # fmt: skip
     return bars.with_columns(adj_factor=pl.Series(out))
 
 
 def _rows_by_symbol(bars: pl.DataFrame) -> list[NDArray[np.int64]]:
-    groups = bars.select("symbol").with_row_index("row").group_by("symbol", maintain_order=True).agg("row")["row"]
+    groups = (
+        bars.select("symbol").with_row_index("row").group_by("symbol", maintain_order=True).agg("row")["row"]
+    )
     return [rows.to_numpy().astype(np.int64) for rows in groups]
 
 
@@ -143,7 +147,9 @@ def _rounding_unit(adjusted: NDArray[np.float64]) -> float:
     """Return 10⁻ᵈ if all values have d ≤ 6 decimals, else 0 (printed in full)."""
     for decimals in range(7):
         scale = 10.0**decimals
-        # The product factor · close is off by a few last bits; a value in full has many more digits than that.
-        if np.all(np.abs(adjusted * scale - np.rint(adjusted * scale)) <= 1e-9 * np.maximum(1.0, adjusted * scale)):
+        # The product factor · close is off by a few last bits; a value in full has far more digits.
+        if np.all(
+            np.abs(adjusted * scale - np.rint(adjusted * scale)) <= 1e-9 * np.maximum(1.0, adjusted * scale)
+        ):
             return 1.0 / scale
     return 0.0

@@ -1,26 +1,26 @@
-"""The bar table: its columns, its rules, and what was known when.
+"""The bar table: its columns, its rules, and what is told when they are broken.
 
 In: a Polars frame of bars from anywhere. Out: the same bars with the table's column types, or a `DataError`
 that names the symbol, the rule, the first bad row and how many there are; with `on_bad="drop"` the good rows
 and a `DroppedRows` report.
 
 Columns: `symbol`, `bar_close` (UTC instant at which the bar is complete and known), `open, high, low, close`
-(raw), `volume`, optional `adj_factor` (adjusted price = raw × adj_factor, any anchor) and `available_at` (when we
-knew it; a corrected bar is a new row with a later one). Rows are in order of `bar_close` within a symbol.
+(raw), `volume`, optional `adj_factor` (adjusted price = raw × adj_factor, any anchor) and `available_at`
+(when we knew it; a corrected bar is a new row with a later one). Rows are in order of `bar_close` within a
+symbol.
 """
 
 from __future__ import annotations
 
 import logging
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, time, timedelta
 from typing import Literal
 
 import polars as pl
 
 from research.errors import BadValue, DataError
 
-__all__ = ["COLUMNS", "DroppedRows", "OnBad", "as_known_at", "between", "settle", "validate_bars"]
+__all__ = ["COLUMNS", "DroppedRows", "OnBad", "settle", "validate_bars"]
 
 log = logging.getLogger(__name__)
 
@@ -31,7 +31,12 @@ COLUMNS = ("symbol", "bar_close", *PRICES, "volume")
 OPTIONAL = ("adj_factor", "available_at")
 INSTANT = pl.Datetime("us", "UTC")
 _ORDER_RULES = ("in_order", "not_twice")
-_REPORT = {"row": pl.UInt32, "symbol": pl.String, "bar_close": INSTANT, "rule": pl.String}
+_REPORT: dict[str, pl.DataType] = {
+    "row": pl.UInt32(),
+    "symbol": pl.String(),
+    "bar_close": INSTANT,
+    "rule": pl.String(),
+}
 
 
 @dataclass(eq=False)
@@ -99,7 +104,7 @@ def validate_bars(
     >>> bars = load_sample(["FB"])
     >>> report = DroppedRows()
     >>> validate_bars(bars.with_columns(low=pl.lit(20.0)), on_bad="drop", dropped=report).height, len(report)
-    (104, 92)
+    (164, 32)
     """
     return settle(_conform(bars), None, on_bad=on_bad, dropped=dropped)
 
@@ -162,88 +167,6 @@ def settle(
     return good.select(table.columns)
 
 
-def as_known_at(bars: pl.DataFrame, instant: datetime) -> pl.DataFrame:
-    """Return the bar table as it was known at an instant: of each bar the latest row that was available.
-
-    Parameters
-    ----------
-    bars : DataFrame
-        A bar table, with or without `available_at` (then each bar was known at its `bar_close`).
-    instant : datetime
-        With a time zone.
-
-    Returns
-    -------
-    DataFrame
-        The same columns, one row per symbol and bar.
-
-    Examples
-    --------
-    >>> from research.data.sample import load_sample
-    >>> as_known_at(load_sample(["FB"]), datetime(2012, 6, 1, 19, 59, tzinfo=UTC)).height
-    9
-    """
-    if instant.tzinfo is None:
-        raise BadValue(f"`instant` must carry a time zone, was {instant}; write datetime(…, tzinfo=UTC)")
-    known = "available_at" if "available_at" in bars.columns else "bar_close"
-    past = bars.filter(pl.col(known) <= instant)
-    if known == "bar_close":
-        return past
-    latest = pl.col(known) == pl.col(known).max().over("symbol", "bar_close")
-    return past.filter(latest)
-
-
-def between(
-    bars: pl.DataFrame, start: str | date | datetime | None = None, end: str | date | datetime | None = None
-) -> pl.DataFrame:
-    """Return the bars whose `bar_close` lies in [start, end].
-
-    Parameters
-    ----------
-    bars : DataFrame
-        A bar table.
-    start, end : str, date or datetime, optional
-        ISO text, a date (the whole UTC day) or an instant with a time zone; both included.
-
-    Raises
-    ------
-    BadValue
-        A text that is no date, an instant without a time zone, or an end before the start.
-
-    Examples
-    --------
-    >>> from research.data.sample import load_sample
-    >>> between(load_sample(["FB"]), "2013-01-01", "2013-01-31").height
-    21
-    """
-    first, last = _instant("start", start, latest=False), _instant("end", end, latest=True)
-    if first is not None and last is not None and last < first:
-        raise BadValue(f"`end` must not be before `start`, was {end} with start {start}; swap them")
-    keep = pl.lit(value=True)
-    if first is not None:
-        keep &= pl.col("bar_close") >= first
-    if last is not None:
-        keep &= pl.col("bar_close") <= last
-    return bars.filter(keep)
-
-
-def _instant(name: str, value: str | date | datetime | None, *, latest: bool) -> datetime | None:
-    if isinstance(value, str):
-        try:
-            # A text without a time is the whole day, not its midnight.
-            value = date.fromisoformat(value) if len(value) <= 10 else datetime.fromisoformat(value)
-        except ValueError:
-            raise BadValue(f"`{name}` must be a date such as 2005-01-31, was {value!r}") from None
-    if value is None:
-        return None
-    if not isinstance(value, datetime):
-        midnight = datetime.combine(value, time(), tzinfo=UTC)
-        return midnight + timedelta(days=1, microseconds=-1) if latest else midnight
-    if value.tzinfo is None:
-        raise BadValue(f"`{name}` must carry a time zone or be a plain date, was {value}; append +00:00 for UTC")
-    return value
-
-
 def _conform(bars: pl.DataFrame) -> pl.DataFrame:
     """Give the columns the table's types, in the table's order; refuse what cannot have them."""
     for name in COLUMNS:
@@ -254,7 +177,8 @@ def _conform(bars: pl.DataFrame) -> pl.DataFrame:
             )
     if "adj_close" in bars.columns and "adj_factor" not in bars.columns:
         raise DataError(
-            "the bar table takes `adj_factor`, not `adj_close`; add adj_factor = adj_close / close, or read the "
+            "the bar table takes `adj_factor`, not `adj_close`; add adj_factor = adj_close / close, or "
+            "read the "
             "file with read_bars"
         )
     casts: list[pl.Expr] = []
@@ -273,7 +197,8 @@ def _conform(bars: pl.DataFrame) -> pl.DataFrame:
                 raise DataError(f"`{name}` must be a Datetime with a time zone, was {kind}; use read_bars")
             if kind.time_zone is None:
                 raise DataError(
-                    f"`{name}` must carry a time zone, was {kind}; add .dt.replace_time_zone('UTC') if it is UTC"
+                    f"`{name}` must carry a time zone, was {kind}; add .dt.replace_time_zone('UTC') if it "
+                    f"is UTC"
                 )
             casts.append(pl.col(name).cast(INSTANT))
     return bars.select(casts)
@@ -284,7 +209,11 @@ def _bad_rows(rows: pl.DataFrame) -> pl.DataFrame:
     from research.data.schema import BarRows, rule_text
 
     read = rows.filter(pl.col("fault").is_not_null()).select(
-        "row", "symbol", "bar_close", rule="fault", name=pl.lit("read")
+        "row",
+        "symbol",
+        "bar_close",
+        rule=pl.col("fault").str.split(", was ").list.first(),
+        name=pl.lit("read"),
     )
     _, failure = BarRows.filter(rows)
     if len(failure) == 0 and read.is_empty():
@@ -306,7 +235,7 @@ def _message(rows: pl.DataFrame, bad: pl.DataFrame) -> str:
     at, symbol, instant, rule, name = bad.row(0)
     row = rows.row(at - 1, named=True)
     if name == "read":
-        was = ""
+        was = str(row["fault"]).removeprefix(rule)
     elif "|" in name:
         was = f", was {row[name.partition('|')[0]]}"
     elif name == "in_order":

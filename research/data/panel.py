@@ -18,13 +18,16 @@ import polars as pl
 from numpy.typing import NDArray
 
 from research.data.adjust import corporate_actions
+from research.data.bars import INSTANT, PRICES, validate_bars
 from research.errors import BadValue, DataError, SnapshotMismatch, UnknownName
 
 __all__ = ["Panel", "PanelBuilder", "to_panel"]
 
 F64 = NDArray[np.float64]
-_PRICES = ("open", "high", "low", "close", "volume")
+_FIELDS = (*PRICES, "volume")
+_SCHEMA = {"symbol": pl.String(), "bar_close": INSTANT, **dict.fromkeys(_FIELDS, pl.Float64())}
 _NEVER = np.datetime64("NaT", "us")
+_KIND = "PanelBuilder 1"
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,10 +73,13 @@ class Panel:
 
     def members(self, t: int) -> NDArray[np.bool_]:
         """Return (N,) bool: which symbols have a bar at instant `t`."""
-        return ~np.isnan(self.close[t])
+        return np.asarray(~np.isnan(self.close[t]))
 
     def adjusted(self) -> tuple[F64, F64, F64, F64, F64]:
-        """Return open, high, low, close × factor and volume / factor, each (T, N); dollar volume is unchanged."""
+        """Return open, high, low, close × factor and volume / factor, each (T, N).
+
+        Dollar volume is unchanged by the adjustment.
+        """
         f = self.factor
         return self.open * f, self.high * f, self.low * f, self.close * f, self.volume / f
 
@@ -96,9 +102,11 @@ class PanelBuilder:
             raise BadValue(f"`symbols` must differ, {twice!r} is named twice; drop one")
         n = len(self.symbols)
         self._last_bar = _NEVER
+        self._bar = np.full(n, _NEVER)  # each symbol's last bar
         self._close = np.full(n, np.nan)  # NaN: no bar seen yet
         self._adj = np.full(n, np.nan)
         self._factor = np.ones(n)
+        self._adjusted: bool | None = None  # whether bars come with adj_factor; None: no bar seen yet
 
     def push(self, bars: pl.DataFrame) -> Panel:
         """Turn the next bars into a panel.
@@ -114,22 +122,36 @@ class PanelBuilder:
             Only the new instants.
         """
         n = len(self.symbols)
+        if any(bars.schema.get(name) != kind for name, kind in _SCHEMA.items()):
+            bars = validate_bars(bars)
+        adjusted = "adj_factor" in bars.columns
+        if self._adjusted is not None and adjusted != self._adjusted:
+            was, now = ("with", "without") if self._adjusted else ("without", "with")
+            raise DataError(f"bars came {was} adj_factor before and come {now} it now; push all one way")
         at = self._columns_of(bars)
-        closes = bars["bar_close"].to_numpy().astype("datetime64[us]")
+        closes = bars["bar_close"].to_numpy()
         # Stable: within a symbol the order of the table is kept, and must be the order of time.
+        given = bars
         if at.size and np.any(at[1:] < at[:-1]):
             order = np.argsort(at, kind="stable")
             at, closes, bars = at[order], closes[order], bars[order]
         first = np.ones(at.size, dtype=bool)
         first[1:] = at[1:] != at[:-1]
-        self._check_order(at, closes, first)
+        values = {name: bars[name].to_numpy() for name in _FIELDS}
+        adj = bars["adj_factor"].cast(pl.Float64).to_numpy() if adjusted else np.ones(at.size)
+        late = bool(np.any(~first[1:] & (closes[1:] <= closes[:-1])))
+        if late or not _sound(values, adj):
+            # The rules and their words live in one place; this is only the quick look that asks for it.
+            validate_bars(given)
+            raise DataError(
+                "the table holds several versions of a bar; choose with as_known_at(bars, instant) what "
+                "was known"
+            )
+        self._check_later(at, closes)
 
         instants = np.unique(closes)
         t = np.searchsorted(instants, closes)
         cell = at * len(instants) + t
-        values = {name: bars[name].to_numpy() for name in _PRICES}
-        adj = bars["adj_factor"].to_numpy() if "adj_factor" in bars.columns else np.ones(at.size)
-
         previous_close, previous_adj = np.empty(at.size), np.empty(at.size)
         previous_close[1:], previous_adj[1:] = values["close"][:-1], adj[:-1]
         previous_close[first], previous_adj[first] = self._close[at[first]], self._adj[at[first]]
@@ -145,7 +167,8 @@ class PanelBuilder:
         last = np.ones(at.size, dtype=bool)
         last[:-1] = first[1:]
         if at.size:
-            self._last_bar = instants[-1]
+            self._last_bar, self._adjusted = instants[-1], adjusted
+            self._bar[at[last]] = closes[last]
             self._close[at[last]] = values["close"][last]
             self._adj[at[last]] = adj[last]
             self._factor = factor[:, -1].copy()
@@ -159,10 +182,57 @@ class PanelBuilder:
             dividend=_scatter(n, len(instants), cell, dividend, 0.0),
         )
 
+    def reanchor(self, bars: pl.DataFrame) -> None:
+        """Tell that the vendor has re-based `adj_factor`; nothing that was pushed changes.
+
+        Vendors set the factor of their last bar to 1 and change all earlier ones, so after a dividend a newly
+        fetched bar does not continue the column that was pushed before. Hand in the fetched history that ends
+        with bars already seen, then `push` the new ones.
+
+        Parameters
+        ----------
+        bars : DataFrame
+            Fetched bars with `adj_factor`. Only each symbol's last pushed bar is looked at.
+
+        Raises
+        ------
+        DataError
+            No `adj_factor`, a symbol's last pushed bar is not among them, or its close is another one.
+        """
+        if "adj_factor" not in bars.columns:
+            raise DataError(
+                "re-anchoring needs bars with adj_factor; without it there is nothing to re-anchor"
+            )
+        bars = validate_bars(bars)
+        at = self._columns_of(bars)
+        closes, factor = bars["close"].to_numpy(), bars["adj_factor"].to_numpy()
+        last = bars["bar_close"].to_numpy() == self._bar[at]
+        found = np.unique(at)
+        adj = self._adj.copy()
+        for i in found[~np.isnan(self._close[found])]:
+            row = np.flatnonzero(last & (at == i))
+            if row.size == 0:
+                raise DataError(
+                    f"{self.symbols[i]}: its last pushed bar, {self._bar[i]}, is not among the bars to "
+                    f"re-anchor to; "
+                    f"fetch a longer history"
+                )
+            if closes[row[-1]] != self._close[i]:
+                raise DataError(
+                    f"{self.symbols[i]}: the close of {self._bar[i]} was pushed as {self._close[i]} and "
+                    f"is now "
+                    f"{closes[row[-1]]}; a corrected history needs a new builder"
+                )
+            adj[i] = factor[row[-1]]
+        self._adj = adj
+
     def snapshot(self) -> bytes:
         """Return everything carried between pushes; `restore` brings it back."""
-        head = {"kind": "PanelBuilder", "symbols": self.symbols, "last_bar": int(self._last_bar.astype(np.int64))}
-        state = np.stack([self._close, self._adj, self._factor])
+        last = int(self._last_bar.astype(np.int64))
+        head = {"kind": _KIND, "symbols": self.symbols, "last_bar": last, "adjusted": self._adjusted}
+        state = np.stack(
+            [self._bar.view(np.float64), self._close, self._adj, self._factor]
+        )  # bits, not values
         return json.dumps(head).encode() + b"\n" + state.astype("<f8").tobytes()
 
     @classmethod
@@ -174,14 +244,16 @@ class PanelBuilder:
             kind = told["kind"]
         except (ValueError, KeyError, TypeError):
             kind = None
-        if kind != "PanelBuilder":
-            raise SnapshotMismatch("these bytes are not a PanelBuilder snapshot; take one with PanelBuilder.snapshot()")
+        if kind != _KIND:
+            raise SnapshotMismatch(f"these bytes are not a snapshot of {_KIND}; take one with snapshot()")
         builder = cls(told["symbols"])
         state = np.frombuffer(body, dtype="<f8")
-        if state.size != 3 * len(builder.symbols):
-            raise SnapshotMismatch("the PanelBuilder snapshot is cut short; take a new one")
+        if state.size != 4 * len(builder.symbols):
+            raise SnapshotMismatch(f"the snapshot of {_KIND} is cut short; take a new one")
+        builder._adjusted = told["adjusted"]
         builder._last_bar = np.datetime64(told["last_bar"], "us")
-        builder._close, builder._adj, builder._factor = state.reshape(3, -1).astype(np.float64)
+        bar, builder._close, builder._adj, builder._factor = state.reshape(4, -1).astype(np.float64)
+        builder._bar = bar.view("datetime64[us]")
         return builder
 
     def _columns_of(self, bars: pl.DataFrame) -> NDArray[np.int64]:
@@ -191,23 +263,13 @@ class PanelBuilder:
             raise UnknownName("symbol", str(names.filter(at.is_null())[0]), self.symbols)
         return at.to_numpy()
 
-    def _check_order(
-        self, at: NDArray[np.int64], closes: NDArray[np.datetime64], first: NDArray[np.bool_]
-    ) -> None:
-        if closes.size == 0:
-            return
-        late = np.flatnonzero(~first[1:] & (closes[1:] <= closes[:-1]))
-        if late.size:
-            i = int(late[0]) + 1
-            raise DataError(
-                f"{self.symbols[at[i]]}: bars must be in order of bar_close and differ, {closes[i]} follows "
-                f"{closes[i - 1]} ({late.size} such bars); sort and deduplicate them"
-            )
-        old = np.flatnonzero(closes <= self._last_bar)  # false for NaT: nothing pushed yet
+    def _check_later(self, at: NDArray[np.int64], closes: NDArray[np.datetime64]) -> None:
+        old = np.flatnonzero(closes <= self._last_bar)  # none if that is NaT: nothing pushed yet
         if old.size:
             i = int(old[0])
             raise DataError(
-                f"{self.symbols[at[i]]}: pushed bars must be later than {self._last_bar}, the last one seen, was "
+                f"{self.symbols[at[i]]}: pushed bars must be later than {self._last_bar}, the last one "
+                f"seen, was "
                 f"{closes[i]} ({old.size} such bars); push each instant once, all symbols together"
             )
 
@@ -251,3 +313,10 @@ def _scatter(n: int, t: int, cell: NDArray[np.int64], values: F64, empty: float)
     out = np.full(n * t, empty)
     out[cell] = values
     return out.reshape(n, t).T
+
+
+def _sound(values: dict[str, F64], adj: F64) -> bool:
+    """Whether all bars keep the rules of `schema.BarRows`, without its import and words; NaN keeps none."""
+    o, h, l, c, v = (values[name] for name in _FIELDS)
+    ok = (l > 0.0) & (l <= o) & (l <= c) & (o <= h) & (c <= h) & (h < np.inf) & (v >= 0.0) & (v < np.inf)
+    return bool(np.all(ok & (adj > 0.0) & (adj < np.inf)))

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Literal
 
 import polars as pl
 
@@ -42,7 +41,7 @@ def read_bars(
     dividend_basis: DividendBasis = "previous_close",
     dropped: DroppedRows | None = None,
 ) -> pl.DataFrame:
-    """Read a CSV or Parquet file of bars.
+    r"""Read a CSV or Parquet file of bars.
 
     Daily dates become the UTC instant at which their session closes. Intraday stamps are the *start* of their
     bar, as at nearly every vendor: `bar_close` is the stamp plus `interval`. A column that is itself named
@@ -51,8 +50,8 @@ def read_bars(
     Parameters
     ----------
     path : str or Path
-        `.csv` (also gzipped; separators , ; tab |) or Parquet. Yahoo, Alpaca, Stooq, Tiingo, Nasdaq and Binance
-        column names are understood.
+        `.csv` (also gzipped; separators , ; tab |) or Parquet. Yahoo, Alpaca, Stooq, Tiingo, Nasdaq and
+        Binance column names are understood.
     on_bad : {"raise", "drop"}
         Refuse bad rows, or leave them out, bring the rest into order, and log what was dropped.
     symbol : str, optional
@@ -67,8 +66,8 @@ def read_bars(
     day_first : bool, optional
         Whether 1/2/2020 is the first of February. Needed where no day is above 12.
     dividend_basis : {"previous_close", "ex_close"}
-        How the vendor folds a dividend d into its adjusted close: factor ratio p/(p − d) with p the close before
-        (Yahoo), or 1 + d/c with c the close of the ex-date (Quandl WIKI, Tiingo).
+        How the vendor folds a dividend d into its adjusted close: factor ratio p/(p − d) with p the close
+        before (Yahoo), or 1 + d/c with c the close of the ex-date (Quandl WIKI, Tiingo).
     dropped : DroppedRows, optional
         Filled with what `on_bad="drop"` left out.
 
@@ -81,8 +80,8 @@ def read_bars(
     Raises
     ------
     DataError
-        A missing, empty or malformed file; a missing column; a bad row under "raise"; something the file leaves
-        open and no argument says.
+        A missing, empty or malformed file; a missing column; a bad row under "raise"; something the file
+        leaves open and no argument says.
     UnknownName
         `symbol` is not in the file's symbol column, or no such exchange or time zone.
 
@@ -91,7 +90,7 @@ def read_bars(
     >>> import tempfile
     >>> folder = tempfile.TemporaryDirectory()
     >>> file = Path(folder.name, "ACME.csv")
-    >>> _ = file.write_text("Date,Open,High,Low,Close,Volume\\n2012-11-23,10,12,9,11,500\\n")
+    >>> _ = file.write_text("Date,Open,High,Low,Close,Volume\n2012-11-23,10,12,9,11,500\n")
     >>> read_bars(file).row(0)[:2]
     ('ACME', datetime.datetime(2012, 11, 23, 18, 0, tzinfo=zoneinfo.ZoneInfo(key='UTC')))
     >>> folder.cleanup()
@@ -128,7 +127,11 @@ def read_bars(
     order = [c for c in ("adj_factor", "available_at") if c in table.columns]
     table = table.select("symbol", "bar_close", *PRICES, "volume", *order)
     good = settle(table, faults, on_bad=on_bad, dropped=dropped, source=source)
-    return factor_from_ratio(good, basis=dividend_basis, rounded=adjusted_close) if "adj_factor" in order else good
+    return (
+        factor_from_ratio(good, basis=dividend_basis, rounded=adjusted_close)
+        if "adj_factor" in order
+        else good
+    )
 
 
 def _load(path: Path) -> pl.DataFrame:
@@ -148,7 +151,9 @@ def _load(path: Path) -> pl.DataFrame:
         raw = pl.read_parquet(path) if head.startswith(b"PAR1") else _load_csv(path, head)
     except (pl.exceptions.PolarsError, OSError, UnicodeDecodeError) as error:
         why = str(error).strip().splitlines()[0]
-        raise DataError(f"{path.name} cannot be read as CSV or Parquet ({why}); repair or download it again") from None
+        raise DataError(
+            f"{path.name} cannot be read as CSV or Parquet ({why}); repair or download it again"
+        ) from None
     if raw.is_empty():
         raise DataError(f"{path.name} has a header and no bars; download it again")
     first = raw.columns[0].strip().lower()
@@ -188,7 +193,8 @@ def _with_symbol(frame: pl.DataFrame, path: Path, symbol: str | None) -> pl.Data
         symbol = path.name.partition(".")[0] if path.name.endswith(".gz") else path.stem
         if not _SYMBOL.fullmatch(symbol):
             raise DataError(
-                f"{path.name} has no symbol column, and its name is not a symbol; pass symbol='…' or rename the file"
+                f"{path.name} has no symbol column, and its name is not a symbol; pass symbol='…' or "
+                f"rename the file"
             )
         symbol = symbol.upper()
     return frame.with_columns(symbol=pl.lit(symbol))
@@ -202,7 +208,9 @@ def _stamps(frame: pl.DataFrame) -> pl.Series:
     time = frame["time"].cast(pl.String).str.strip_chars()
     if bool(time.is_in(["0", "000000", ""]).fill_null(value=True).all()):
         return stamp
-    time = pl.select(pl.when(time.str.contains(r"^\d{1,6}$")).then(time.str.zfill(6)).otherwise(time)).to_series()
+    time = pl.select(
+        pl.when(time.str.contains(r"^\d{1,6}$")).then(time.str.zfill(6)).otherwise(time)
+    ).to_series()
     return (stamp.cast(pl.String).str.strip_chars() + " " + time).rename("stamp")
 
 
@@ -212,7 +220,9 @@ def _stooq_period(frame: pl.DataFrame, interval: str | None, source: str) -> str
         return interval
     periods = frame["period"].cast(pl.String).str.strip_chars().unique().to_list()
     if len(periods) != 1 or periods[0] is None:
-        raise DataError(f"{source}: bars of several lengths ({', '.join(map(str, periods))}); split the file by them")
+        raise DataError(
+            f"{source}: bars of several lengths ({', '.join(map(str, periods))}); split the file by them"
+        )
     period = str(periods[0])
     if period.upper() == "D":
         return "1d"
@@ -221,9 +231,7 @@ def _stooq_period(frame: pl.DataFrame, interval: str | None, source: str) -> str
     raise DataError(f"{source}: bars of period {period!r} are not read; read daily ('D') or intraday ones")
 
 
-def _numbers(
-    values: pl.Series, column: str, faults: pl.Series, source: str
-) -> tuple[pl.Series, pl.Series]:
+def _numbers(values: pl.Series, column: str, faults: pl.Series, source: str) -> tuple[pl.Series, pl.Series]:
     if values.dtype.is_numeric() or values.dtype == pl.Null:
         return values.cast(pl.Float64), faults
     if not isinstance(values.dtype, pl.String):
@@ -244,7 +252,7 @@ def _numbers(
 
 def _adjusted_faults(adjusted: pl.Series, faults: pl.Series, column: str) -> pl.Series:
     wrong = (adjusted.is_null() | ~adjusted.is_finite() | (adjusted <= 0.0)).fill_null(value=True)
-    told = pl.concat_str(pl.lit(f"{column} must be positive, was "), adjusted.cast(pl.String).fill_null("missing"))
+    told = pl.concat_str(
+        pl.lit(f"{column} must be positive, was "), adjusted.cast(pl.String).fill_null("missing")
+    )
     return pl.select(pl.coalesce(faults, pl.when(wrong).then(told))).to_series()
-
-

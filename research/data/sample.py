@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from importlib.resources import files
+from importlib.resources import as_file, files
 
 import polars as pl
 
@@ -39,7 +39,8 @@ def load_sample(symbols: Sequence[str] | str | None = None) -> pl.DataFrame:
     >>> load_sample("FB").height
     196
     """
-    bars = pl.read_parquet(files("research.data") / "sample" / "stocks.parquet").drop("adj_close")
+    with as_file(files("research.data") / "sample" / "stocks.parquet") as file:
+        bars = pl.read_parquet(file).drop("adj_close")
     if symbols is None:
         return bars
     wanted = [symbols] if isinstance(symbols, str) else list(symbols)

@@ -43,7 +43,7 @@ class BarRows(dy.Schema):
 
     @dy.rule()
     def known_after_close(cls) -> pl.Expr:  # noqa: N805
-        """A bar cannot be known before it is complete."""
+        """`available_at` ≥ `bar_close`: a bar is not known before it is complete."""
         return pl.col("available_at") >= pl.col("bar_close")
 
     @dy.rule()
@@ -55,8 +55,10 @@ class BarRows(dy.Schema):
 
     @dy.rule()
     def not_twice(cls) -> pl.Expr:  # noqa: N805
-        """No second row of the same bar known at the same instant."""
-        return pl.struct("symbol", "bar_close", "available_at").is_first_distinct()
+        """No second row of a bar known at the same instant; in a table in order they are neighbours."""
+        same = pl.col("bar_close") == pl.col("bar_close").shift(1).over("symbol")
+        known = pl.col("available_at") == pl.col("available_at").shift(1).over("symbol")
+        return (same & known).fill_null(value=False).not_()
 
 
 _TEXT = {

@@ -1,7 +1,7 @@
 """Sessions of an exchange: the UTC instants at which its daily bars are complete, half days included.
 
-exchange_calendars knows the sessions; it brings pandas and takes a second or more to import, so it is imported
-on the first question and each calendar is built once.
+exchange_calendars knows the sessions; it brings pandas and takes a second or more to import, so it is
+imported on the first question and each calendar is built once.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from research.errors import NotEnoughHistory, UnknownName
+from research.errors import BadValue, NotEnoughHistory, UnknownName
 
 __all__ = ["Sessions", "periods_per_year", "session_closes", "sessions"]
 
@@ -54,6 +54,8 @@ def sessions(exchange: str = "XNYS") -> Sessions:
     ------
     UnknownName
         No such exchange.
+    BadValue
+        An exchange whose calendar the library fails to build.
 
     Examples
     --------
@@ -61,19 +63,22 @@ def sessions(exchange: str = "XNYS") -> Sessions:
     'America/New_York'
     """
     import exchange_calendars
+    import pandas as pd
     from exchange_calendars.errors import InvalidCalendarName
 
     try:
-        calendar = exchange_calendars.get_calendar(exchange)
+        kind = type(exchange_calendars.get_calendar(exchange, start="2020-01-01", end="2020-12-31"))
+        start = kind.bound_min() or pd.Timestamp(_EARLIEST)
+        calendar = exchange_calendars.get_calendar(exchange, start=max(start, pd.Timestamp(_EARLIEST)))
     except InvalidCalendarName:
         raise UnknownName("exchange", exchange, exchange_calendars.get_calendar_names()) from None
-    try:
-        start = calendar.bound_min() or _EARLIEST
-        calendar = exchange_calendars.get_calendar(exchange, start=max(str(start)[:10], _EARLIEST))
     except (NotImplementedError, ValueError):
-        # XTAE, ASEX and three more cannot be built from a start of our choice: theirs is 20 years ago, and a
-        # date before it is refused as no session.
-        pass
+        # Measured with exchange_calendars 4.13: ASEX, XBEL, XBSE, XCYS and XTAE fail to build.
+        raise BadValue(
+            f"the calendar of {exchange} cannot be built by exchange_calendars; pass exchange=None and "
+            f"name the "
+            f"instants `bar_close`, or another exchange of the same hours"
+        ) from None
     return Sessions(
         exchange=exchange,
         time_zone=str(calendar.tz),
@@ -83,9 +88,7 @@ def sessions(exchange: str = "XNYS") -> Sessions:
     )
 
 
-def session_closes(
-    dates: NDArray[np.datetime64], exchange: str | None = "XNYS"
-) -> NDArray[np.datetime64]:
+def session_closes(dates: NDArray[np.datetime64], exchange: str | None = "XNYS") -> NDArray[np.datetime64]:
     """Return the UTC instants at which the daily bars of these dates are complete.
 
     Parameters

@@ -12,7 +12,7 @@ from research.errors import DataError
 
 __all__ = ["recognise"]
 
-# Yahoo `Date,Open,…,Adj Close,Volume`; Alpaca `timestamp,t,o,h,l,c,v,symbol`; Stooq `<TICKER>,<PER>,<DATE>,…`;
+# Yahoo `Date,Open,…,Adj Close,Volume`; Alpaca `timestamp,t,o,h,l,c,v,symbol`; Stooq `<TICKER>,<PER>,…`;
 # Tiingo `adjClose`; Nasdaq `Close/Last`; Binance `open_time`. Compared in lower case without punctuation.
 SPELLINGS: dict[str, tuple[str, ...]] = {
     "symbol": ("symbol", "ticker", "sym", "name", "instrument"),
@@ -64,7 +64,8 @@ def recognise(header: Sequence[str], source: str) -> dict[str, str]:
             continue
         if name in found:
             raise DataError(
-                f"{source}: columns {found[name]!r} and {column!r} could both be the {name}; drop or rename one"
+                f"{source}: columns {found[name]!r} and {column!r} could both be the {name}; drop or "
+                f"rename one"
             )
         found[name] = column
     if "stamp" not in found and "bar_close" not in found and "time" in found:

@@ -1,8 +1,8 @@
 """Dates and times as vendors write them, turned into `bar_close` instants.
 
-In: a column of dates, stamps, epoch numbers or texts. Out: the UTC instant at which each bar is complete, null
-with a reason where there is none. What the file does not say (time zone of a bare time, length of an intraday
-bar, order of day and month) is asked for, never guessed.
+In: a column of dates, stamps, epoch numbers or texts. Out: the UTC instant at which each bar is complete,
+null with a reason where there is none. What the file does not say (time zone of a bare time, length of an
+intraday bar, order of day and month) is asked for, never guessed.
 """
 
 from __future__ import annotations
@@ -83,7 +83,9 @@ def bar_closes(
     midnight = bool((wall.drop_nulls().dt.time() == time()).all())
     day = timedelta(days=1)
     if step is not None and step > day:
-        raise BadValue(f"`interval` must be at most 1d, was {clock.interval!r}; read daily bars and resample them")
+        raise BadValue(
+            f"`interval` must be at most 1d, was {clock.interval!r}; read daily bars and resample them"
+        )
 
     if not midnight and offset_known and not closes and step in (None, day):
         # Alpaca writes a day as its local midnight in UTC: 05:00Z is 00:00 in New York.
@@ -92,7 +94,9 @@ def bar_closes(
             wall, offset, midnight, offset_known = local, local.cast(pl.Duration("us")) * 0, True, False
     if not closes and (midnight or step == day):
         if step is not None and step != day and wall.len() > 1:
-            raise DataError(f"{source}: its stamps are dates, so `interval` must be '1d', was {clock.interval!r}")
+            raise DataError(
+                f"{source}: its stamps are dates, so `interval` must be '1d', was {clock.interval!r}"
+            )
         return _daily(wall, offset if offset_known else None, faults, clock, source, sure=step is not None)
     instants, faults = _zoned(wall, offset, faults, clock, source)
     if closes:
@@ -101,7 +105,8 @@ def bar_closes(
         gap = _least_gap(instants)
         looks = f" (they look like {_spell(gap)})" if gap is not None else ""
         raise DataError(
-            f"{source}: stamps of intraday bars are their starts, and how long the bars are is not said{looks}; "
+            f"{source}: stamps of intraday bars are their starts, and how long the bars are is not "
+            f"said{looks}; "
             f"pass interval='{_spell(gap) if gap is not None else '1min'}'"
         )
     gap = _least_gap(instants)
@@ -113,9 +118,7 @@ def bar_closes(
     return (instants + step).cast(INSTANT), faults
 
 
-def _read(
-    stamps: pl.Series, clock: Clock, source: str
-) -> tuple[pl.Series, pl.Series, pl.Series]:
+def _read(stamps: pl.Series, clock: Clock, source: str) -> tuple[pl.Series, pl.Series, pl.Series]:
     """Return wall time as written, its offset from UTC (null if not written), and faults."""
     none = pl.Series([None], dtype=pl.Duration("us")).new_from_index(0, stamps.len())
     kind = stamps.dtype
@@ -150,7 +153,9 @@ def _read_text(stamps: pl.Series, clock: Clock, source: str) -> tuple[pl.Series,
     frame = pl.DataFrame({"text": stamps.str.strip_chars()}).with_columns(zone=text.str.extract(_ZONE, 2))
     frame = frame.with_columns(text=text.str.replace(_ZONE, "${1}").str.strip_chars())
     sign = pl.when(zone.str.starts_with("-")).then(-1).otherwise(1)
-    minutes = zone.str.slice(1, 2).cast(pl.Int64, strict=False) * 60 + zone.str.slice(-2).cast(pl.Int64, strict=False)
+    minutes = zone.str.slice(1, 2).cast(pl.Int64, strict=False) * 60 + zone.str.slice(-2).cast(
+        pl.Int64, strict=False
+    )
     offset = pl.when(zone.is_in(["Z", "UTC"])).then(0).otherwise(sign * minutes)
 
     last = frame.select(
@@ -166,7 +171,8 @@ def _read_text(stamps: pl.Series, clock: Clock, source: str) -> tuple[pl.Series,
         return part(first, second).fill_null("0").str.zfill(2)
 
     iso = pl.concat_str(
-        part(1, 3), pl.lit("-"), part(2, month).str.zfill(2), pl.lit("-"), part(3, day).str.zfill(2), pl.lit(" "),
+        part(1, 3), pl.lit("-"), part(2, month).str.zfill(2), pl.lit("-"), part(3, day).str.zfill(2),
+        pl.lit(" "),
         digits(4, 4), pl.lit(":"), digits(5, 5), pl.lit(":"), digits(6, 6), pl.lit("."),
         part(7, 7).fill_null("0").str.pad_end(6, "0").str.slice(0, 6),
     )  # fmt: skip
@@ -201,26 +207,38 @@ def _daily(
         gap = int(np.median(np.diff(days).astype(np.int64)))
         if gap >= 5:
             raise DataError(
-                f"{source}: its dates are {gap} days apart; weekly and monthly bars are not read (a week's first day "
+                f"{source}: its dates are {gap} days apart; weekly and monthly bars are not read (a "
+                f"week's first day "
                 f"says nothing of its close), read daily ones, or pass interval='1d' if these are days"
             )
     if offset is not None and clock.exchange is not None:
-        home = wall.dt.replace_time_zone(sessions(clock.exchange).time_zone, ambiguous="earliest", non_existent="null")
+        home = wall.dt.replace_time_zone(
+            sessions(clock.exchange).time_zone, ambiguous="earliest", non_existent="null"
+        )
         written = (offset != timedelta(0)) & (offset != home.dt.base_utc_offset() + home.dt.dst_offset())
         if bool(written.any()):
             at = written.arg_true()[0]
             raise DataError(
                 f"{source}: stamps are {_spell_offset(offset[at])} from UTC, which is not the time of "
-                f"{clock.exchange}; pass exchange= with their own exchange's code, or None for round-the-clock data"
+                f"{clock.exchange}; pass exchange= with their own exchange's code, or None for "
+                f"round-the-clock data"
             )
     known = pl.DataFrame({"date": days}, schema={"date": pl.Date}).with_columns(
-        close=pl.Series(session_closes(days, clock.exchange)).cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
+        close=pl.Series(session_closes(days, clock.exchange))
+        .cast(pl.Datetime("us"))
+        .dt.replace_time_zone("UTC")
     )
     closes = pl.DataFrame({"date": dates}).join(known, on="date", how="left", maintain_order="left")["close"]
-    other = "pass exchange= with its own code, or None for round-the-clock data, if it is not"
     off = pl.select(
         pl.when(closes.is_null() & dates.is_not_null()).then(
-            pl.concat_str(dates.cast(pl.String), pl.lit(f" is no session of {clock.exchange} ({other})"))
+            pl.concat_str(
+                pl.lit(
+                    f"a daily date must be a session of {clock.exchange} (pass exchange= for another "
+                    f"exchange, None for "
+                    f"round-the-clock data), was "
+                ),
+                dates.cast(pl.String),
+            )
         )
     ).to_series()
     return closes, pl.select(pl.coalesce(faults, off)).to_series()
@@ -243,7 +261,10 @@ def _zoned(
     instants = pl.select(pl.coalesce(aware, there)).to_series().cast(INSTANT)
     lost = pl.select(
         pl.when(instants.is_null() & wall.is_not_null()).then(
-            pl.concat_str(wall.cast(pl.String), pl.lit(f" is not one instant in {zone} (clock change)"))
+            pl.concat_str(
+                pl.lit(f"a time must be one instant in {zone} (clocks change there), was "),
+                wall.cast(pl.String),
+            )
         )
     ).to_series()
     return instants, pl.select(pl.coalesce(faults, lost)).to_series()
@@ -260,7 +281,9 @@ def _zone(name: str) -> str:
     try:
         ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError):
-        raise UnknownName("timezone", name, ("UTC", "America/New_York", "Europe/London", "Asia/Tokyo")) from None
+        raise UnknownName(
+            "timezone", name, ("UTC", "America/New_York", "Europe/London", "Asia/Tokyo")
+        ) from None
     return name
 
 
@@ -269,8 +292,12 @@ def _fault(stamps: pl.Series, wall: pl.Series) -> pl.Series:
     return pl.select(
         pl.when(wall.is_null()).then(
             pl.when(text.is_null() | (text == ""))
-            .then(pl.lit("the date is missing"))
-            .otherwise(pl.concat_str(pl.lit("'"), text, pl.lit("' is no date such as 2005-01-31 or 1/31/2005")))
+            .then(pl.lit("the date must not be missing"))
+            .otherwise(
+                pl.concat_str(
+                    pl.lit("the date must be such as 2005-01-31 or 1/31/2005, was '"), text, pl.lit("'")
+                )
+            )
         )
     ).to_series()
 
