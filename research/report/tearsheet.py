@@ -80,8 +80,8 @@ def report_html(results: Sequence[BacktestResult], extra: str = "") -> str:
     ]
     rules = (
         f"{', '.join(panel.symbols)} on one account of {first.request.initial_capital:,.0f} USD. Traded "
-        f"{traded}; the bars of the span before that are reserved for training. Decided at the close, filled at "
-        "the next open; "
+        f"{traded}; the bars of the span before that are reserved for training. Decided at the close, filled "
+        "at the next open; "
         f"slippage {execution.slippage * 1e4:g} bp and commission {execution.commission * 1e4:g} bp a side; "
         f"{'fractional' if execution.fractional else 'whole'} shares, raw prices, splits applied, dividends "
         f"{'paid in cash' if execution.dividends else 'left out'}."
