@@ -1,8 +1,9 @@
-"""Performance figures of an equity curve and of its round trips.
+"""Performance figures of equity curves and of their round trips.
 
-In: equity at each close, and a trades table. Out: a dict of plain floats. The
-definitions are vectorbt's wherever it has the figure (a test compares them), so
-a sweep and a backtest speak of the same numbers.
+In: equity at each close, of one account or of many side by side, and what their trades brought. Out: plain
+floats for one account, arrays for many. Each formula is written once, along the last axis, so a sweep and a
+backtest speak of the same numbers. The definitions are vectorbt's wherever it has the figure (a test compares
+them).
 
 Fractions unless a name ends in `_pct`. A figure that its data cannot say (no
 trade, no variance) is NaN, never 0.
@@ -16,17 +17,18 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-__all__ = ["drawdown", "equity_stats", "trade_stats"]
+__all__ = ["activity_figures", "drawdown", "equity_figures", "equity_stats", "trade_figures", "trade_stats"]
 
+F64 = NDArray[np.float64]
 _DAYS_PER_MONTH = 365.25 / 12
 
 
-def drawdown(equity: NDArray[np.float64]) -> NDArray[np.float64]:
+def drawdown(equity: F64) -> F64:
     """Return the fraction below the running peak, ≤ 0.
 
     Parameters
     ----------
-    equity : (T,) float64
+    equity : (..., T) float64
         Account value at each close, beginning with the initial capital.
 
     Examples
@@ -34,29 +36,28 @@ def drawdown(equity: NDArray[np.float64]) -> NDArray[np.float64]:
     >>> drawdown(np.array([100.0, 120.0, 90.0])).tolist()
     [0.0, 0.0, -0.25]
     """
-    return np.asarray(equity / np.maximum.accumulate(equity) - 1.0)
+    return np.asarray(equity / np.maximum.accumulate(equity, axis=-1) - 1.0)
 
 
-def _longest_below_peak(depth: NDArray[np.float64]) -> int:
-    """Bars of the longest stretch below a peak."""
-    edges = np.flatnonzero(np.diff(np.concatenate(([0], (depth < 0.0).astype(np.int8), [0]))))
-    return int(np.max(edges[1::2] - edges[::2])) if edges.size else 0
+def _longest_below_peak(depth: F64) -> F64:
+    """Bars of the longest stretch below a peak; `depth` begins at one."""
+    bar = np.arange(depth.shape[-1])
+    at_peak = np.maximum.accumulate(np.where(depth < 0.0, 0, bar), axis=-1)
+    return np.asarray(np.max(bar - at_peak, axis=-1), dtype=np.float64)
 
 
-def _ratio(above: float, below: float) -> float:
-    return above / below if below > 0.0 else math.nan
+def _ratio(above: F64 | float, below: F64 | float) -> F64:
+    """Return above / below where below is positive, else NaN."""
+    above, below = np.broadcast_arrays(above, below)
+    return np.divide(above, below, out=np.full(below.shape, np.nan), where=below > 0.0)
 
 
-def equity_stats(
-    equity: NDArray[np.float64],
-    initial_capital: float,
-    bars_per_year: float,
-) -> dict[str, float]:
-    """Return return and risk figures of an equity curve.
+def equity_figures(equity: F64, initial_capital: float, bars_per_year: float) -> dict[str, F64]:
+    """Return return and risk figures of equity curves.
 
     Parameters
     ----------
-    equity : (T,) float64
+    equity : (..., T) float64
         Account value at each close of the traded span.
     initial_capital : float
         Account value before the first of them.
@@ -65,7 +66,7 @@ def equity_stats(
 
     Returns
     -------
-    dict
+    dict of (...,) float64
         total_return, annual_return, volatility (annual, ddof 1), sharpe_ratio,
         sortino_ratio, calmar_ratio, max_drawdown (≤ 0), max_drawdown_bars.
 
@@ -78,32 +79,91 @@ def equity_stats(
 
     Examples
     --------
+    >>> equity_figures(np.array([[101.0, 102.0], [100.0, 90.0]]), 100.0, 252.0)["max_drawdown"].tolist()
+    [0.0, -0.09999999999999998]
+    """
+    first = np.full((*equity.shape[:-1], 1), initial_capital)
+    path = np.concatenate((first, equity), axis=-1)
+    returns = np.diff(path, axis=-1) / path[..., :-1]
+    total = path[..., -1] / path[..., 0] - 1.0
+    years = returns.shape[-1] / bars_per_year
+    annual = np.where(total > -1.0, np.maximum(1.0 + total, 0.0) ** (1.0 / years) - 1.0, -1.0)
+    known = returns.shape[-1] > 1
+    std = np.std(returns, axis=-1, ddof=1) if known else np.full(total.shape, np.nan)
+    downside = np.sqrt(np.mean(np.minimum(returns, 0.0) ** 2, axis=-1))
+    depth = drawdown(path)
+    deepest = np.min(depth, axis=-1)
+    mean = np.mean(returns, axis=-1)
+    root = math.sqrt(bars_per_year)
+    return {
+        "total_return": total,
+        "annual_return": annual,
+        "volatility": std * root,
+        "sharpe_ratio": _ratio(mean, std) * root,
+        "sortino_ratio": _ratio(mean * bars_per_year, downside * root),
+        "calmar_ratio": _ratio(annual, -deepest),
+        "max_drawdown": deepest,
+        "max_drawdown_bars": _longest_below_peak(depth),
+    }
+
+
+def equity_stats(equity: F64, initial_capital: float, bars_per_year: float) -> dict[str, float]:
+    """Return `equity_figures` of one curve, (T,) float64, as floats.
+
+    Examples
+    --------
     >>> round(equity_stats(np.array([101.0, 102.0]), 100.0, 252.0)["total_return"], 9)
     0.02
     """
-    path = np.concatenate(([initial_capital], equity))
-    returns = np.diff(path) / path[:-1]
-    total = path[-1] / path[0] - 1.0
-    annual = (1.0 + total) ** (bars_per_year / returns.size) - 1.0 if total > -1.0 else -1.0
-    std = float(np.std(returns, ddof=1)) if returns.size > 1 else math.nan
-    downside = math.sqrt(float(np.mean(np.minimum(returns, 0.0) ** 2)))
-    depth = drawdown(path)
-    deepest = float(depth.min())
-    mean = float(np.mean(returns))
+    figures = equity_figures(equity, initial_capital, bars_per_year)
+    return {name: float(value) for name, value in figures.items()}
+
+
+def trade_figures(
+    pnl: F64, returns: F64, bars_held: F64, account: NDArray[np.int64], n_accounts: int
+) -> dict[str, F64]:
+    """Return figures of the closed round trips of many accounts.
+
+    Parameters
+    ----------
+    pnl : (M,) float64
+        USD a closed trade brought, net of all costs.
+    returns : (M,) float64
+        pnl over the entry's notional.
+    bars_held : (M,) float64
+    account : (M,) int64
+        Whose trade it was, 0 to n_accounts − 1.
+    n_accounts : int
+
+    Returns
+    -------
+    dict of (n_accounts,) float64
+        trades (closed), win_rate, profit_factor, expectancy (USD a trade),
+        average_trade (mean return), average_bars_held; NaN where there was no trade.
+
+    Examples
+    --------
+    >>> one = trade_figures(np.array([3.0, -1.0]), np.zeros(2), np.ones(2), np.zeros(2, np.int64), 1)
+    >>> float(one["win_rate"][0]), float(one["profit_factor"][0])
+    (0.5, 3.0)
+    """
+
+    def summed(values: F64) -> F64:
+        return np.bincount(account, weights=values, minlength=n_accounts)
+
+    count = summed(np.ones(pnl.size))
     return {
-        "total_return": float(total),
-        "annual_return": float(annual),
-        "volatility": std * math.sqrt(bars_per_year),
-        "sharpe_ratio": _ratio(mean, std) * math.sqrt(bars_per_year),
-        "sortino_ratio": _ratio(mean * bars_per_year, downside * math.sqrt(bars_per_year)),
-        "calmar_ratio": _ratio(float(annual), -deepest),
-        "max_drawdown": deepest,
-        "max_drawdown_bars": float(_longest_below_peak(depth)),
+        "trades": count,
+        "win_rate": _ratio(summed(np.where(pnl > 0.0, 1.0, 0.0)), count),
+        "profit_factor": _ratio(summed(np.maximum(pnl, 0.0)), summed(np.maximum(-pnl, 0.0))),
+        "expectancy": _ratio(summed(pnl), count),
+        "average_trade": _ratio(summed(returns), count),
+        "average_bars_held": _ratio(summed(bars_held), count),
     }
 
 
 def trade_stats(trades: pl.DataFrame, span_days: float) -> dict[str, float]:
-    """Return figures of the closed round trips.
+    """Return `trade_figures` of one account's trades table, and how often it traded.
 
     Parameters
     ----------
@@ -121,17 +181,42 @@ def trade_stats(trades: pl.DataFrame, span_days: float) -> dict[str, float]:
         (mean return), average_bars_held.
     """
     closed = trades.filter(pl.col("status") == "closed")
-    pnl = closed["pnl"].to_numpy()
-    wins, losses = pnl[pnl > 0.0], pnl[pnl < 0.0]
+    pnl, returns, held = (closed[name].to_numpy() for name in ("pnl", "return", "bars_held"))
+    figures = trade_figures(pnl, returns, held.astype(np.float64), np.zeros(pnl.size, dtype=np.int64), 1)
     months = span_days / _DAYS_PER_MONTH
-    some = pnl.size > 0
     return {
         "trades": float(pnl.size),
         "open_trades": float(trades.height - pnl.size),
-        "trades_per_month": _ratio(float(trades.height), months),
-        "win_rate": wins.size / pnl.size if some else math.nan,
-        "profit_factor": _ratio(float(wins.sum()), float(-losses.sum())),
-        "expectancy": float(pnl.mean()) if some else math.nan,
-        "average_trade": float(closed["return"].to_numpy().mean()) if some else math.nan,
-        "average_bars_held": float(closed["bars_held"].to_numpy().mean()) if some else math.nan,
+        "trades_per_month": float(_ratio(float(trades.height), months)),
+        **{name: float(value[0]) for name, value in figures.items() if name != "trades"},
+    }
+
+
+def activity_figures(equity: F64, exposure: F64, traded: F64, bars_per_year: float) -> dict[str, F64]:
+    """Return how much accounts were invested and how much they turned over.
+
+    Parameters
+    ----------
+    equity, exposure : (..., T) float64
+        USD and signed fraction of equity at each close of the traded span.
+    traded : (...,) float64
+        USD bought and sold in it.
+    bars_per_year : float
+
+    Returns
+    -------
+    dict of (...,) float64
+        exposure (mean, signed), time_in_market (fraction of the bars), turnover
+        (times the mean equity was traded in a year, both sides counted).
+
+    Examples
+    --------
+    >>> float(activity_figures(np.array([100.0, 100.0]), np.array([0.0, 0.5]), 50.0, 1.0)["exposure"])
+    0.25
+    """
+    years = equity.shape[-1] / bars_per_year
+    return {
+        "exposure": np.mean(exposure, axis=-1),
+        "time_in_market": np.mean(exposure != 0.0, axis=-1),
+        "turnover": traded / np.mean(equity, axis=-1) / years,
     }
