@@ -34,6 +34,14 @@ def test_rsi_is_talibs(bars: Bars) -> None:
         assert_allclose(oracle(f"rsi_{n}", bars), talib.RSI(bars.close, n), rtol=1e-11, atol=1e-11)
 
 
+def test_directional_movement_is_talibs(bars: Bars) -> None:
+    hlc = bars.high, bars.low, bars.close
+    # TA-Lib's first sums are of 13 moves: compared where that is forgotten.
+    assert_allclose(oracle("adx_14", bars)[600:], talib.ADX(*hlc, 14)[600:], rtol=1e-11)
+    expected = talib.PLUS_DI(*hlc, 14) - talib.MINUS_DI(*hlc, 14)
+    assert_allclose(oracle("di_diff_14", bars)[600:], expected[600:], rtol=1e-11, atol=1e-11)
+
+
 def test_windows_of_talib(bars: Bars) -> None:
     h, low, c, v = bars.high, bars.low, bars.close, bars.volume
     upper, middle, lower = talib.BBANDS(c, 20, 2, 2, MA_Type.SMA)

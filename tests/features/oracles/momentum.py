@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 import talib
+from numpy.typing import NDArray
 from talib import MA_Type
 
 from tests.features.oracles.windows import (
@@ -23,26 +25,36 @@ from tests.features.oracles.windows import (
     typical,
 )
 
+STILL = 1e-10
+"""Wilder's averages never reach 0: below this fraction of the price, an average move is none."""
 
-def wilder(x: Series, n: int) -> Series:
-    """Wilder's average: the mean of x[1..n], then (n−1)/n of the last and 1/n of the new. Wilder 1978."""
+
+def wilder(x: Series, n: int, first: int = 1) -> Series:
+    """Wilder's average: the mean of n values from `first` on, then (n−1)/n of the last and 1/n of the new."""
     out = np.full(len(x), np.nan)
-    average = out[n] = math.fsum(x[1 : n + 1]) / n
-    for t in range(n + 1, len(x)):
+    if len(x) < first + n:
+        return out
+    average = out[first + n - 1] = math.fsum(x[first : first + n]) / n
+    for t in range(first + n, len(x)):
         average = out[t] = ((n - 1) * average + x[t]) / n
     return out
 
 
-def rsi(n: int) -> Formula:
-    """Wilder's RSI, 100·G/(G+L); undefined while the price has never moved.
+def still(average_move: Series, close: Series) -> NDArray[np.bool_]:
+    """True where the price stands still."""
+    return average_move < STILL * close
 
-    Not TA-Lib's: it writes 0 once both averages are below 1e-14, which RSI 2 is after 45 flat bars.
+
+def rsi(n: int) -> Formula:
+    """Wilder's RSI, 100·G/(G+L), Wilder 1978; 50, neither way, where the price stands still.
+
+    TA-Lib's, but for standing still: it writes 0 once both averages are below 1e-14.
     """
 
     def formula(bars: Bars) -> Series:
         change = np.diff(bars.close, prepend=np.nan)
         gain, loss = wilder(np.maximum(change, 0), n), wilder(np.maximum(-change, 0), n)
-        return np.asarray(ratio(100 * gain, gain + loss))
+        return np.where(still(gain + loss, bars.close), 50.0, ratio(100 * gain, gain + loss))
 
     return formula
 
@@ -137,10 +149,37 @@ def aroon(n: int) -> Formula:
     return formula
 
 
-def di_diff(bars: Bars) -> Series:
-    """+DI 14 − −DI 14."""
-    hlc = bars.high, bars.low, bars.close
-    return np.asarray(talib.PLUS_DI(*hlc, 14) - talib.MINUS_DI(*hlc, 14))
+def directional(n: int) -> Callable[[Bars], tuple[Series, Series]]:
+    """+DI − −DI and DX of Wilder's averages over n; both 0 where the price stands still.
+
+    TA-Lib's but for that, and for its first sums of n − 1 moves, long forgotten where we look.
+    """
+
+    def formula(bars: Bars) -> tuple[Series, Series]:
+        high, low, close = bars.high, bars.low, bars.close
+        up, down = np.diff(high, prepend=np.nan), -np.diff(low, prepend=np.nan)
+        before = lag(close, 1)
+        true_range = np.maximum(high, before) - np.minimum(low, before)
+        plus = wilder(np.where((up > down) & (up > 0), up, 0.0), n)
+        minus = wilder(np.where((down > up) & (down > 0), down, 0.0), n)
+        average = wilder(true_range, n)
+        idle = still(average, close)
+        di = np.where(idle, 0.0, ratio(100 * (plus - minus), average))
+        both = plus + minus
+        dx = np.where(idle | (both == 0), 0.0, ratio(100 * np.abs(plus - minus), both))
+        return np.where(np.isnan(average), np.nan, di), np.where(np.isnan(average), np.nan, dx)
+
+    return formula
+
+
+def di_diff(n: int) -> Formula:
+    """+DI − −DI."""
+    return lambda bars: directional(n)(bars)[0]
+
+
+def adx(n: int) -> Formula:
+    """Wilder's average of DX, the first one the mean of n."""
+    return lambda bars: wilder(directional(n)(bars)[1], n, first=n)
 
 
 ORACLES = table(
@@ -159,8 +198,8 @@ ORACLES = table(
         "cmo_14": cmo(14),
         "mfi_14": mfi(14),
         "aroonosc_14": aroon(14),
-        "adx_14": lambda bars: talib.ADX(bars.high, bars.low, bars.close, 14),
-        "di_diff_14": di_diff,
+        "adx_14": adx(14),
+        "di_diff_14": di_diff(14),
         "trix_15": lambda bars: talib.TRIX(bars.close, 15),
         "er_10": efficiency(10),
     }

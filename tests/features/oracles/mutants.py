@@ -46,11 +46,6 @@ def channel_of_closes(formula: Formula) -> Formula:
     return lambda bars: formula(bars._replace(high=bars.close, low=bars.close))
 
 
-def di(n: int) -> Formula:
-    """+DI − −DI of another length."""
-    return lambda b: talib.PLUS_DI(b.high, b.low, b.close, n) - talib.MINUS_DI(b.high, b.low, b.close, n)
-
-
 def centred_ewma(bars: Bars) -> Series:
     """EWMA volatility around the exponential mean instead of 0."""
     r = log_returns(bars.close)[1:]
@@ -133,10 +128,10 @@ _FORMULAS: dict[str, dict[str, Formula]] = {
     "mfi_14": {"15": momentum.mfi(15), "closes": channel_of_closes(momentum.mfi(14))},
     "aroonosc_14": {"n bars": momentum.aroon(13), "15": momentum.aroon(15)},
     "adx_14": {
-        "15": lambda b: talib.ADX(b.high, b.low, b.close, 15),
+        "15": momentum.adx(15),
         "DX": lambda b: talib.DX(b.high, b.low, b.close, 14),
     },
-    "di_diff_14": {"15": di(15)},
+    "di_diff_14": {"15": momentum.di_diff(15)},
     "trix_15": {
         "16": lambda b: talib.TRIX(b.close, 16),
         "of ln c": on_close(np.log, lambda b: talib.TRIX(b.close, 15)),

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-import talib
 
+from tests.features.oracles.momentum import adx
 from tests.features.oracles.trend import donchian, log_slope, sma_above
 from tests.features.oracles.windows import (
     Bars,
@@ -54,7 +54,7 @@ def trend_score(fast: int = 50, slow: int = 200, channel: int = 20) -> Formula:
         above_fast = sma_above(bars.close, 1, fast)
         above_slow = sma_above(bars.close, fast, slow)
         rising = log_slope(channel)(bars)
-        strength = np.clip(talib.ADX(bars.high, bars.low, bars.close, 14) / 50, 0, 1)
+        strength = np.clip(np.asarray(adx(14)(bars)) / 50, 0, 1)
         score = 25 * (above_fast > 0) + 25 * (above_slow > 0) + 20 * (rising > 0)
         known = ~np.isnan(above_slow)
         return np.where(known, score + 15 * donchian(channel)(bars) + 15 * strength, np.nan)

@@ -6,7 +6,7 @@ import numpy as np
 
 from tests.features.oracles.windows import Bars, Series
 
-T = 900
+T = 1400
 
 
 def build(close: Series, seed: int, tick: float, volume_of: float = 1e6) -> Bars:
@@ -39,20 +39,30 @@ def hold(bars: Bars, first: int, length: int, *, zero_volume: bool = False) -> N
 def synthetic() -> dict[str, Bars]:
     """One symbol per trouble, T bars each."""
     flat = build(path(1, 10.1, 0.015), 1, 0.01)
-    for first, length in ((60, 3), (90, 12), (120, 25), (160, 75), (500, 320)):
+    for first, length in ((60, 3), (90, 12), (120, 25), (160, 75), (500, 320), (1120, 30)):
         hold(flat, first, length)
 
     dry = build(path(2, 37.3, 0.02), 2, 0.01)
-    for first, length in ((40, 1), (80, 5), (100, 25), (200, 70), (640, 30)):
+    for first, length in ((40, 1), (80, 5), (100, 25), (200, 70), (640, 30), (1200, 22)):
         dry.volume[first : first + length] = 0
     hold(dry, 400, 40, zero_volume=True)
 
     jumps = np.zeros(T)
-    jumps[[50, 120, 121, 300, 520, 521, 522, 700]] = [0.3, -0.4, 0.4, -0.69, 0.1, 0.1, -0.2, 0.35]
+    jumps[[50, 120, 121, 300, 520, 521, 522, 700, 1100]] = [
+        0.3,
+        -0.4,
+        0.4,
+        -0.69,
+        0.1,
+        0.1,
+        -0.2,
+        0.35,
+        -0.25,
+    ]
     gaps = build(path(3, 80.0, 0.01) * np.exp(np.cumsum(jumps)), 3, 0.01)
 
     limits = build(path(4, 21.7, 0.02), 4, 0.01)
-    for first, length, rate in ((70, 4, 1.1), (150, 8, 0.9), (400, 25, 1.05), (660, 12, 0.9)):
+    for first, length, rate in ((70, 4, 1.1), (150, 8, 0.9), (400, 25, 1.05), (660, 12, 0.9), (1150, 5, 1.1)):
         scale = 1.0
         for t in range(first, first + length):
             move = round(limits.close[t - 1] * rate, 2)
