@@ -7,12 +7,20 @@ Vendors anchor `adj_factor` at their last bar, so the whole column changes with 
 ratio of neighbours does not. Splits and dividends are therefore read from the ratios, and the product of
 the ratios since a symbol's first bar (`Panel.factor`) is a forward-anchored adjustment that no later bar can
 change.
+
+Measured, on every bar of three vendors' files. Without an event the ratio of a column printed in full or with
+six decimals is within 2.0e-6 of 1 (503 US stocks, 2000–2020: 2.3 million bars); the smallest ratio with an
+event is 1.8e-5 off, and nothing lies between, so `SNAP` is 1e-5. All 179 events of 43 symbols at Tiingo
+(2024–2026) and all 1,068 dividends of 8 ETFs at Yahoo (2000–2026) are found at their date and none is made
+up; the amounts are within 0.0006 USD of the published ones, the median error is 0.00004 USD. Spin-offs and
+special dividends make ratios of 1.16 to 3.24 there: taking a split only where nothing is left, or what is
+left looks like an ordinary dividend, reads none of the 29 in the 503 stocks as a split (a tolerance of 5 %
+misread 19).
 """
 
 from __future__ import annotations
 
 import logging
-from itertools import pairwise
 from typing import Literal
 
 import numpy as np
@@ -41,8 +49,9 @@ SPLITS: NDArray[np.float64] = np.sort(
 )
 """New shares per old share of every split that is recognised (forward ≥ 1.2, reverse ≤ 0.8)."""
 
-_LOW, _HIGH = 0.9995, 1.05
-assert all(b / a > 1.0 for a, b in pairwise(SPLITS))
+_WITH_DIVIDEND = (SPLITS >= 2.0) | (SPLITS == 1.5) | (SPLITS <= 0.5)
+_MOST = 1.02
+"""A split may share its day with a dividend below 2 %, if it is one of the common sizes."""
 
 
 def corporate_actions(
@@ -72,10 +81,10 @@ def corporate_actions(
         return growth, split, dividend
     r = ratio[event]
     rest = r[:, None] / SPLITS
-    distance = np.where((rest >= _LOW) & (rest <= _HIGH), np.abs(rest - 1.0), np.inf)
+    distance = np.abs(rest - 1.0)
+    distance[(distance >= SNAP) & ~(_WITH_DIVIDEND & (rest > 1.0) & (rest <= _MOST))] = np.inf
     nearest = np.argmin(distance, axis=1)
-    is_split = np.isfinite(distance[np.arange(r.size), nearest])
-    s = np.where(is_split, SPLITS[nearest], 1.0)
+    s = np.where(np.isfinite(distance[np.arange(r.size), nearest]), SPLITS[nearest], 1.0)
     q = r / s
     q = np.where(np.abs(q - 1.0) < SNAP, 1.0, np.rint(q * RATIO_GRID) / RATIO_GRID)
     growth[event] = s * q
@@ -118,8 +127,13 @@ def factor_from_ratio(
     out = np.empty_like(factor)
     for rows in _rows_by_symbol(bars):
         f, c, a = factor[rows], close[rows], adjusted[rows]
-        ratio, noise = f[1:] / f[:-1], SNAP + 0.5 * unit * (1.0 / a[1:] + 1.0 / a[:-1])
+        ratio = f[1:] / f[:-1]
+        # An adjusted close that equals the close is not rounded any further.
+        blur = 0.5 * unit * (1.0 / a[1:] + 1.0 / a[:-1])
+        noise = SNAP + np.where((f[1:] == 1.0) & (f[:-1] == 1.0), 0.0, blur)
         ratio[np.abs(ratio - 1.0) < noise] = 1.0
+        if unit > 0.0:
+            ratio = _snapped_to_split(ratio, noise)
         if basis == "ex_close":
             _, split, _ = corporate_actions(ratio, c[:-1])
             paid = c[1:] * (ratio / split - 1.0)
@@ -143,13 +157,18 @@ def _rows_by_symbol(bars: pl.DataFrame) -> list[NDArray[np.int64]]:
     return [rows.to_numpy().astype(np.int64) for rows in groups]
 
 
+def _snapped_to_split(ratio: NDArray[np.float64], noise: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Replace a ratio that rounding alone can keep from being a split's by the split's."""
+    nearest = SPLITS[np.argmin(np.abs(ratio[:, None] / SPLITS - 1.0), axis=1)]
+    return np.where(np.abs(ratio / nearest - 1.0) < np.minimum(noise, 0.01), nearest, ratio)
+
+
 def _rounding_unit(adjusted: NDArray[np.float64]) -> float:
-    """Return 10⁻ᵈ if all values have d ≤ 6 decimals, else 0 (printed in full)."""
-    for decimals in range(7):
-        scale = 10.0**decimals
+    """Return 10⁻ᵈ if all values have d decimals, 2 ≤ d ≤ 6, else 0 (printed in full, or too large)."""
+    for decimals in range(2, 7):
+        scaled = adjusted * 10.0**decimals
         # The product factor · close is off by a few last bits; a value in full has far more digits.
-        if np.all(
-            np.abs(adjusted * scale - np.rint(adjusted * scale)) <= 1e-9 * np.maximum(1.0, adjusted * scale)
-        ):
-            return 1.0 / scale
+        slack = np.maximum(1e-6, 2e-15 * scaled)
+        if slack.max() < 0.01 and np.all(np.abs(scaled - np.rint(scaled)) <= slack):
+            return float(10.0**-decimals)
     return 0.0
