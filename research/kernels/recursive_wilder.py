@@ -9,6 +9,9 @@ Wilder's average of n has weight 1/n and starts as the plain mean of its first n
 directional movement need the bar before, so a symbol's first bar contributes none and
 the first n values are those of bars 1 to n, counted from 0 (as in TA-Lib).
 
+What is carried is n times the average, as on Wilder's worksheets: total ← total − total/n + x,
+starting as a plain sum. It spares a multiplication per value, and ratios do not need the mean.
+
 Wilder's averages only shrink while a price stands still and would keep the ratio of two
 vanished numbers for ever. Here an average move below `FLAT` of the price is no move:
 RSI is then 50, ADX's directional index and the DI difference are 0. A 14-bar average
@@ -45,15 +48,15 @@ def rsi_nb(close: Array, n: int, warmup: int, start: int, state: Array, out: Arr
     start : int
         First row to fill.
     state : (3,) float64, changed in place
-        Bars seen; mean gain, mean absolute move (sums while bars seen ≤ n).
+        Bars seen; n times the mean gain and the mean absolute move.
     out : (T,) float64, changed in place
         0 to 100; 50 where the price stands still.
     """
     seen = int(state[0])
     gain = state[1]
     move = state[2]
-    weight = 1.0 / n
-    keep = 1.0 - weight
+    keep = 1.0 - 1.0 / n
+    flat = FLAT * n
     t = start
     i = seen
     while t < close.size and i <= n:
@@ -62,16 +65,14 @@ def rsi_nb(close: Array, n: int, warmup: int, start: int, state: Array, out: Arr
             gain += max(d, 0.0)
             move += abs(d)
         if i == n:
-            gain /= n
-            move /= n
-            out[t] = 100.0 * (gain / move) if move > FLAT * close[t] else 50.0
+            out[t] = 100.0 * (gain / move) if move > flat * close[t] else 50.0
         t += 1
         i += 1
     for u in range(t, close.size):
         d = close[u] - close[u - 1]
-        gain = keep * gain + weight * max(d, 0.0)
-        move = keep * move + weight * abs(d)
-        out[u] = 100.0 * (gain / move) if move > FLAT * close[u] else 50.0
+        gain = keep * gain + max(d, 0.0)
+        move = keep * move + abs(d)
+        out[u] = 100.0 * (gain / move) if move > flat * close[u] else 50.0
     blank_nb(out, start, seen, warmup)
     state[0] = seen + close.size - start
     state[1] = gain
@@ -102,30 +103,28 @@ def atr_pct_nb(
     start : int
         First row to fill.
     state : (2,) float64, changed in place
-        Bars seen; the average true range (the sum while bars seen ≤ n).
+        Bars seen; n times the average true range.
     out : (T,) float64, changed in place
         Fraction of the price.
     """
     seen = int(state[0])
-    atr = state[1]
-    weight = 1.0 / n
-    keep = 1.0 - weight
+    span = state[1]
+    keep = 1.0 - 1.0 / n
     t = start
     i = seen
     while t < close.size and i <= n:
         if i > 0:
-            atr += true_range_nb(high, low, close, t)
+            span += true_range_nb(high, low, close, t)
         if i == n:
-            atr /= n
-            out[t] = atr / close[t]
+            out[t] = span / (n * close[t])
         t += 1
         i += 1
     for u in range(t, close.size):
-        atr = keep * atr + weight * true_range_nb(high, low, close, u)
-        out[u] = atr / close[u]
+        span = keep * span + true_range_nb(high, low, close, u)
+        out[u] = span / (n * close[u])
     blank_nb(out, start, seen, warmup)
     state[0] = seen + close.size - start
-    state[1] = atr
+    state[1] = span
 
 
 @njit
@@ -166,7 +165,8 @@ def adx_nb(
     start : int
         First row to fill.
     state : (5,) float64, changed in place
-        Bars seen; mean true range, mean up and down movement, ADX (sums while being seeded).
+        Bars seen; n times the mean true range, up and down movement; ADX (the sum of DX
+        while bars seen < 2n).
     adx : (T,) float64, changed in place
         0 to 100.
     di_diff : (T,) float64, changed in place
@@ -182,35 +182,28 @@ def adx_nb(
     t = start
     i = seen
     while t < close.size and i < 2 * n:
+        flat = FLAT * n * close[t]
         if i > 0:
             rise, fall = directional_nb(high, low, t)
-            true_range = true_range_nb(high, low, close, t)
-            if i <= n:
-                span += true_range
-                up += rise
-                down += fall
-                if i == n:
-                    span /= n
-                    up /= n
-                    down /= n
-            else:
-                span = keep * span + weight * true_range
-                up = keep * up + weight * rise
-                down = keep * down + weight * fall
-        if i >= n and up + down > FLAT * close[t]:
+            # Up to bar n the sums only grow; then they forget.
+            held = 1.0 if i <= n else keep
+            span = held * span + true_range_nb(high, low, close, t)
+            up = held * up + rise
+            down = held * down + fall
+        if i >= n and up + down > flat:
             mean += 100.0 * (abs(up - down) / (up + down))
         if i == 2 * n - 1:
             mean /= n
             adx[t] = mean
-            di_diff[t] = 100.0 * (up - down) / span if span > FLAT * close[t] else 0.0
+            di_diff[t] = 100.0 * (up - down) / span if span > flat else 0.0
         t += 1
         i += 1
     for u in range(t, close.size):
         rise, fall = directional_nb(high, low, u)
-        span = keep * span + weight * true_range_nb(high, low, close, u)
-        up = keep * up + weight * rise
-        down = keep * down + weight * fall
-        flat = FLAT * close[u]
+        span = keep * span + true_range_nb(high, low, close, u)
+        up = keep * up + rise
+        down = keep * down + fall
+        flat = FLAT * n * close[u]
         dx = 100.0 * (abs(up - down) / (up + down)) if up + down > flat else 0.0
         mean = keep * mean + weight * dx
         adx[u] = mean
