@@ -75,7 +75,7 @@ def synthetic() -> dict[str, Bars]:
     penny = build(path(5, 0.0312, 0.03), 5, 0.0001, volume_of=5e8)
     giant = build(path(6, 512_345.0, 0.008), 6, 1.0, volume_of=3)
 
-    climb = build(20.0 + 0.1 * np.arange(T) - 0.25 * np.maximum(np.arange(T) - 620, 0), 7, 0.01)
+    climb = build(20.0 + 0.1 * np.arange(T) - 0.19 * np.maximum(np.arange(T) - 620, 0), 7, 0.01)
 
     asleep = build(path(8, 5.3, 0.02), 8, 0.01)
     asleep.close[0] = asleep.open[0] = asleep.high[0] = asleep.low[0] = 5.3
