@@ -170,13 +170,15 @@ def test_import_contracts_hold():
     assert done.returncode == 0, done.stdout
 
 
-def test_nothing_catches_everything():
+def test_nothing_swallows_everything():
+    """Closing something and raising again is fine; going on is for the runner's outermost loop only."""
     for path in sources():
+        inside = path.relative_to(ROOT).as_posix()
         for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.ExceptHandler):
-                caught = "everything" if node.type is None else ast.unparse(node.type)
-                assert caught not in {"everything", "BaseException"}, f"{path.name}:{node.lineno}"
-                assert caught != "Exception" or path.relative_to(ROOT).as_posix() == "live/runner.py"
+            if isinstance(node, ast.ExceptHandler) and inside != "live/runner.py":
+                broad = node.type is None or ast.unparse(node.type) in {"Exception", "BaseException"}
+                last = node.body[-1]
+                assert not broad or (isinstance(last, ast.Raise) and not last.exc), f"{inside}:{node.lineno}"
 
 
 # --- the test run itself -----------------------------------------------------------------------
