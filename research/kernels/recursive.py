@@ -19,17 +19,17 @@ Warm-up
 A recursion started late forgets its seed by a factor 1 − α per bar. Its value is shown once
 what is left of the seed is ≤ `TOLERANCE`, provided that the seed was off by no more than an
 assumed multiple of today's scale: `PRICE_RATIO` for averages of prices, `RANGE_RATIO` for
-averages of moves, whose scale changes more between calm and panic. For a cascade of m equal
-averages the memory after k bars is (1−α)^k·Σ_{j<m} x^j/j!, x = −k·ln(1−α). So RSI-14, say,
-shows after 14 + 404 bars. Errors are meant in the unit of the output (fraction, percent, points
-of 0–100), and relative ones for ATR and volatility, which are scales themselves. Averages of
-moves wait `SHORTEST` bars at least.
+averages of moves, whose scale changes more between calm and panic and which wait `STILL_BARS`
+longer. For a cascade of m equal averages the memory after k bars is (1−α)^k·Σ_{j<m} x^j/j!,
+x = −k·ln(1−α). So RSI-14, say, shows after 14 + 24 + 373 bars. Errors are meant in the unit of
+the output (fraction, percent, points of 0–100), and relative ones for ATR and volatility, which
+are scales themselves.
 
 Measured on cold starts all through 20 years of 503 US stocks (2008 among them), bitcoin by the
 hour and 31 US stocks by the minute: the largest number of bars that was needed, against what the
 rule waits for: EMA12 141 (149), EMA26 303 (325), EMA50 575 (625), MACD 312 (376), TRIX-15 242
-(262), volatility of span 60 831 (958), RSI-2 57 (100), RSI-14 385 (418), ATR-14 333 (418),
-ADX-14 and its DIs 420 (479).
+(262), volatility of span 60 831 (913), RSI-2 58 (66), RSI-14 385 (411), ATR-14 333 (411),
+ADX-14 and its DIs 420 (471).
 """
 
 from __future__ import annotations
@@ -61,10 +61,10 @@ __all__ = [
 TOLERANCE: Final = 1e-9
 # A price that has fallen to a tenth of what it was when the average was seeded.
 PRICE_RATIO: Final = 10.0
-# A seed made in a panic and read, in points of 0-100, in a calm a hundred times quieter.
-RANGE_RATIO: Final = 1e4
-# Over a handful of bars moves can be quieter than any ratio (two flat bars after a crash).
-SHORTEST: Final = 100
+# A seed made in a panic and read, in points of 0-100, in a calm ten times quieter.
+RANGE_RATIO: Final = 1e3
+# Bars on which a price may stand still meanwhile: they add no new moves beside the old ones.
+STILL_BARS: Final = 24
 
 STATE_SIZE: Final[Mapping[str, int]] = MappingProxyType(
     {"dist_ema": 2, "macd": 4, "trix": 4, "ewma_vol": 2, "rsi": 3, "atr_pct": 2, "adx": 5}
@@ -126,22 +126,22 @@ def _trix(n: int) -> int:
 
 def _ewma_vol(n: int) -> int:
     _require_span("n", "ewma_vol", n)
-    return max(SHORTEST, n + _forget(2.0 / (n + 1.0), 1, RANGE_RATIO))
+    return n + STILL_BARS + _forget(2.0 / (n + 1.0), 1, RANGE_RATIO)
 
 
 def _rsi(n: int) -> int:
     _require_span("n", "rsi", n)
-    return max(SHORTEST, n + _forget(1.0 / n, 1, RANGE_RATIO))
+    return n + STILL_BARS + _forget(1.0 / n, 1, RANGE_RATIO)
 
 
 def _atr_pct(n: int) -> int:
     _require_span("n", "atr_pct", n)
-    return max(SHORTEST, n + _forget(1.0 / n, 1, RANGE_RATIO))
+    return n + STILL_BARS + _forget(1.0 / n, 1, RANGE_RATIO)
 
 
 def _adx(n: int) -> int:
     _require_span("n", "adx", n)
-    return max(SHORTEST, 2 * n - 1 + _forget(1.0 / n, 2, RANGE_RATIO))
+    return 2 * n - 1 + STILL_BARS + _forget(1.0 / n, 2, RANGE_RATIO)
 
 
 # Bars without a value, from the same spans as the kernel takes.

@@ -103,19 +103,19 @@ def test_after_the_warmup_the_seed_is_forgotten(case: Case, symbol: str) -> None
 
 
 def test_warmups_by_hand() -> None:
-    # ln(1e13)/−ln(13/14) = 403.92 bars after the seed on bar 14; for ATR alike.
-    assert WARMUP["rsi"](14) == WARMUP["atr_pct"](14) == 14 + 404
+    # ln(1e12)/−ln(13/14) = 372.85 bars after the seed on bar 14 and 24 still ones; for ATR alike.
+    assert WARMUP["rsi"](14) == WARMUP["atr_pct"](14) == 14 + 24 + 373
+    # ln(1e12)/ln 2 = 39.86.
+    assert WARMUP["rsi"](2) == 2 + 24 + 40
+    # ln(1e12)/−ln(59/61) = 828.75.
+    assert WARMUP["ewma_vol"](60) == 60 + 24 + 829
     # ln(1e10)/−ln(49/51) = 575.57 bars after the seed on bar 49.
     assert WARMUP["dist_ema"](50) == 49 + 576
-    # ln(1e13)/−ln(59/61) = 897.82 bars after the seed on bar 60.
-    assert WARMUP["ewma_vol"](60) == 60 + 898
-    # ln(1e13)/ln 2 = 43.2 bars after the seed on bar 2, but moves wait 100 at least.
-    assert WARMUP["rsi"](2) == 100
 
 
 @pytest.mark.parametrize("name", sorted(set(WARMUP) - {"macd"}))
 def test_a_longer_span_waits_longer(name: str) -> None:
-    waits = [WARMUP[name](n) for n in (14, 20, 37, 60, 200)]
+    waits = [WARMUP[name](n) for n in (2, 5, 14, 20, 37, 60, 200)]
     assert waits == sorted(set(waits))
 
 
