@@ -151,11 +151,11 @@ def settle(
     # before a duplicate is looked for, and of duplicates the first row read stays.
     in_itself = bad.filter(pl.col("name").is_in(_ORDER_RULES).not_())
     kept = rows.filter(pl.col("row").is_in(in_itself["row"].implode()).not_())
-    resorted = not _bad_rows(kept).filter(pl.col("name") == "in_order").is_empty()
-    if resorted:
-        rank = pl.col("row").min().over("symbol")
-        kept = kept.sort(rank, "bar_close", "available_at", "row")
     twice = _bad_rows(kept)
+    resorted = "in_order" in twice["name"]
+    if resorted:
+        kept = kept.sort(pl.col("row").min().over("symbol"), "bar_close", "available_at", "row")
+        twice = _bad_rows(kept)
     gone = pl.concat([in_itself, twice]).sort("row")
     report = dropped if dropped is not None else DroppedRows()
     report.rows, report.of = gone.select(_REPORT.keys()), rows.height
