@@ -30,8 +30,8 @@ class Execution:
     commission : float, default 0.001
         Fraction of the traded value, on every order.
     fractional : bool, default False
-        Trade millionths of a share instead of whole shares. Brokers give such
-        positions no resting stop.
+        Trade steps of 1/512 share instead of whole shares (exact in binary, and within
+        the nine decimals that brokers take). Brokers give such positions no resting stop.
     allow_short : bool, default False
         Take short entries; they need free cash of their notional as margin.
     dividends : bool, default True

@@ -66,9 +66,15 @@ def free_cash_nb(account: Account, with_exits: bool) -> float:
 
 
 @njit
-def decide_exit_nb(p: Position, q: Pending, closes: float, decided: float) -> None:
+def closes_nb(exit_signal: float, side: float) -> bool:
+    """Say whether an exit signal closes a position of this sign."""
+    return exit_signal == 2.0 or exit_signal == math.copysign(1.0, side)
+
+
+@njit
+def decide_exit_nb(p: Position, q: Pending, exit_signal: float, decided: float) -> None:
     """Decide whether a held position closes at the next open: on the signal, else on its time limit."""
-    if closes == 2.0 or closes == math.copysign(1.0, p.qty):
+    if closes_nb(exit_signal, p.qty):
         q.exit = ac.SIGNAL
         q.exit_decided = decided
     elif p.held >= p.limit:
@@ -222,7 +228,7 @@ def walk_nb(
             side, gate = signals[sg.ENTRY, k, i], signals[sg.GATE, k, i]
             if not price == price:
                 gate = ac.GATE_NO_BAR
-            elif gate == 0.0 and (side > 0.0 or side < 0.0):
+            elif gate == 0.0 and (side > 0.0 or side < 0.0) and not closes_nb(signals[sg.EXIT, k, i], side):
                 gate = entry_gate_nb(p, side, allow_short, decided >= trade_from)
                 size = 0.0
                 if gate == 0.0:

@@ -18,20 +18,20 @@ from research.kernels.account_rows import Order, Pending, Position, Totals
 from research.kernels.jit import njit
 
 __all__ = [
-    "NUDGE", "close_nb", "corporate_nb", "drop_entry_nb", "enter_nb", "inside_reason_nb", "open_reason_nb",
-    "ratchet_nb", "split_entry_nb", "whole_nb",
+    "NUDGE", "SHARE_STEP", "close_nb", "corporate_nb", "drop_entry_nb", "enter_nb", "inside_reason_nb",
+    "open_reason_nb", "ratchet_nb", "split_entry_nb", "whole_nb",
 ]  # fmt: skip
 
-MICROSHARE = 1e-6  # the least fraction of a share that is traded
+SHARE_STEP = 1.0 / 512.0  # least fraction of a share: exact in binary, and within the 9 decimals brokers take
 NUDGE = 1.0 + 1e-12  # 100 shares computed as 99.99999999999999 are 100 shares
-DUST = 1e-9  # what is left of the cash after an all-in entry is zero below this fraction of it
+DUST = 1e-9  # below this fraction of the whole, what is left over is rounding
 
 
 @njit
 def whole_nb(shares: float, fractional: bool) -> float:
     """Return `shares` rounded down to what can be traded."""
     if fractional:
-        return shares // MICROSHARE * MICROSHARE
+        return shares // SHARE_STEP * SHARE_STEP
     return math.floor(shares)
 
 
@@ -225,7 +225,7 @@ def corporate_nb(
     if not fractional:
         kept = math.copysign(math.floor(abs(qty) * NUDGE), qty)
         # A product such as 3 × (1/3) may miss its whole number by rounding alone.
-        if abs(qty - kept) > MICROSHARE:
+        if abs(qty - kept) > DUST * abs(qty):
             lieu = (qty - kept) * price
             totals.cash += lieu
             totals.lieu += lieu
