@@ -94,6 +94,8 @@ class PanelBuilder:
     """
 
     def __init__(self, symbols: Sequence[str]) -> None:
+        if isinstance(symbols, str):
+            raise BadValue(f"`symbols` must be a list such as [{symbols!r}], was the text {symbols!r}")
         self.symbols = tuple(symbols)
         if not self.symbols:
             raise BadValue("`symbols` must name at least one symbol, was empty")
