@@ -49,7 +49,9 @@ def _longest_below_peak(depth: F64) -> F64:
 def _ratio(above: F64 | float, below: F64 | float) -> F64:
     """Return above / below where below is positive, else NaN."""
     above, below = np.broadcast_arrays(above, below)
-    return np.divide(above, below, out=np.full(below.shape, np.nan), where=below > 0.0)
+    out = np.full(below.shape, np.nan)
+    np.divide(above, below, out=out, where=below > 0.0)
+    return out
 
 
 def equity_figures(equity: F64, initial_capital: float, bars_per_year: float) -> dict[str, F64]:
@@ -149,7 +151,7 @@ def trade_figures(
     """
 
     def summed(values: F64) -> F64:
-        return np.bincount(account, weights=values, minlength=n_accounts)
+        return np.asarray(np.bincount(account, weights=values, minlength=n_accounts), dtype=np.float64)
 
     count = summed(np.ones(pnl.size))
     return {

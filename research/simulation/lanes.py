@@ -1,0 +1,175 @@
+"""Lanes: one symbol's bars, features and span, in which all cells of a sweep run.
+
+In: a request, bars, and the features that the cells read. Out: a `Lane` per symbol.
+Each symbol of a cell is an account of its own, so a lane is cut exactly as a
+backtest of that symbol alone would be: its own bars, its own first tradable bar,
+its own bars per year. Each distinct feature is computed once, over all symbols.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from research.data import Panel
+from research.errors import NotEnoughHistory
+from research.features.matrix import FeatureStream
+from research.request import Prepared, Request
+from research.strategies import Strategy
+
+__all__ = ["Lane", "Lanes", "lay_out"]
+
+F64 = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Lane:
+    """One symbol's own bars from the first that may trade.
+
+    Attributes
+    ----------
+    symbol : str
+    bar_close : (T,) datetime64[us], UTC
+    bars : dict of str to (T,) float64
+        open, high, low, close (raw USD), split, dividend.
+    base : dict
+        The strategy's parameters for this symbol, before a cell's own are put in.
+    bars_per_year : float
+    own_bars : int
+        How many bars the symbol has, those before the traded span included.
+    """
+
+    symbol: str
+    bar_close: NDArray[np.datetime64]
+    bars: dict[str, F64]
+    base: dict[str, float]
+    bars_per_year: float
+    own_bars: int
+    features: dict[str, F64] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.bar_close)
+
+    def head(self, n_bars: int) -> Lane:
+        """Return the first bars of this lane."""
+        return replace(
+            self,
+            bar_close=self.bar_close[:n_bars],
+            bars={name: values[:n_bars] for name, values in self.bars.items()},
+            features={name: values[:n_bars] for name, values in self.features.items()},
+        )
+
+    def signals(self, strategy: Strategy, cells: Sequence[Mapping[str, float]]) -> F64:
+        """Return the signal rows of some cells, (S, C, T) float64."""
+        out: F64 | None = None
+        for c, cell in enumerate(cells):
+            params = {**self.base, **cell}
+            rows = np.stack([self.features[name] for name in strategy.features(params)])
+            found = strategy.signals(rows, params)
+            if out is None:
+                out = np.empty((found.shape[0], len(cells), found.shape[1]))
+            out[:, c] = found
+        assert out is not None, "a chunk holds at least one cell"
+        return out
+
+
+@dataclass(frozen=True, eq=False)
+class Lanes:
+    """The lanes of a sweep, and the features that they hold at the moment.
+
+    Attributes
+    ----------
+    panel : Panel
+        All symbols, from the first bar that is known.
+    lanes : tuple of Lane
+        One per symbol that has bars enough for at least one cell.
+    notes : tuple of str
+        Which symbols have none, and why.
+    """
+
+    panel: Panel
+    lanes: tuple[Lane, ...]
+    notes: tuple[str, ...]
+
+    @cached_property
+    def _rows(self) -> dict[str, NDArray[np.int64]]:
+        """The panel's rows of each lane's bars."""
+        column = {symbol: n for n, symbol in enumerate(self.panel.symbols)}
+        return {
+            lane.symbol: np.flatnonzero(~np.isnan(self.panel.close[:, column[lane.symbol]]))[-len(lane) :]
+            for lane in self.lanes
+        }
+
+    def feature_bytes(self) -> int:
+        """Return the memory that one feature takes while it is computed and kept."""
+        return 8 * (len(self.panel) * len(self.panel.symbols) + sum(len(lane) for lane in self.lanes))
+
+    def hold(self, names: Iterable[str]) -> None:
+        """Compute those of the features that no lane holds yet, in one pass, and drop the others."""
+        wanted = dict.fromkeys(names)
+        held = self.lanes[0].features
+        for name in [name for name in held if name not in wanted]:
+            for lane in self.lanes:
+                del lane.features[name]
+        missing = [name for name in wanted if name not in held]
+        if not missing:
+            return
+        stream = FeatureStream(self.panel.symbols, missing)
+        values = stream.advance(self.panel)
+        column = {symbol: n for n, symbol in enumerate(self.panel.symbols)}
+        for lane in self.lanes:
+            rows = self._rows[lane.symbol]
+            for k, name in enumerate(missing):
+                lane.features[name] = values[k, column[lane.symbol], rows]
+
+
+def lay_out(request: Request, bars: pl.DataFrame) -> Lanes:
+    """Cut one lane per symbol.
+
+    Parameters
+    ----------
+    request : Request
+        With the parameters of the cell that needs the fewest bars.
+    bars : DataFrame
+        A bar table.
+
+    Raises
+    ------
+    UnknownName, BadValue, NotEnoughHistory
+        As `Request.prepare` says; `NotEnoughHistory` only if no symbol has bars enough.
+    """
+    together = request.prepare(bars, account_symbols=1)
+    symbols = together.panel.symbols
+    of = {
+        part["symbol"][0]: part
+        for part in bars.filter(pl.col("symbol").is_in(symbols)).partition_by("symbol", maintain_order=True)
+    }
+    lanes, notes = [], []
+    for symbol in symbols:
+        try:
+            alone = replace(request, symbols=[symbol]).prepare(of[symbol], account_symbols=1)
+        except NotEnoughHistory as short:
+            notes.append(f"{symbol} has no figures (NaN): {short}")
+            continue
+        lanes.append(_lane(symbol, alone))
+    if not lanes:
+        raise NotEnoughHistory(notes[0])
+    return Lanes(together.panel, tuple(lanes), tuple(notes))
+
+
+def _lane(symbol: str, prepared: Prepared) -> Lane:
+    block = prepared.panel[prepared.trade_from :]
+    names = ("open", "high", "low", "close", "split", "dividend")
+    return Lane(
+        symbol=symbol,
+        bar_close=block.bar_close,
+        bars={name: np.ascontiguousarray(getattr(block, name)[:, 0]) for name in names},
+        base=prepared.params,
+        bars_per_year=prepared.bars_per_year,
+        own_bars=len(prepared.panel),
+    )
