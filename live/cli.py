@@ -1,0 +1,217 @@
+"""`python -m live.runner`: what a command line says to a replay, and what it hears back.
+
+In: options. Out: a journal, a few lines about it, an exit status (0 done, 1 stopped
+or failed, 2 misused). Heavy imports wait until the options are understood.
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from research.console import assignments, names, run
+from research.errors import BadValue, Interrupted, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from live.funnel import Funnel
+    from live.replay import Replay
+
+__all__ = ["app", "main"]
+
+NAME = "python -m live.runner"
+app = typer.Typer(name=NAME, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
+
+
+@app.command()
+def runner(
+    replay: Annotated[
+        bool, typer.Option("--replay", help="Run over old bars with the simulated broker.")
+    ] = False,
+    strategy: Annotated[str, typer.Option(help="Name of the strategy.")] = "adaptive_momentum",
+    symbols: Annotated[
+        str | None, typer.Option(help="Symbols that share the account; all by default.", metavar="A,B")
+    ] = None,
+    start: Annotated[str | None, typer.Option(help="First day, like 2005-01-01.", metavar="DATE")] = None,
+    end: Annotated[str | None, typer.Option(help="Last day, included.", metavar="DATE")] = None,
+    bars: Annotated[
+        Path | None, typer.Option(help="CSV or Parquet of bars; the sample by default.", metavar="FILE")
+    ] = None,
+    capital: Annotated[float, typer.Option(help="Initial capital, USD.")] = 100_000.0,
+    param: Annotated[
+        list[str] | None, typer.Option(help="A strategy parameter; may be repeated.", metavar="NAME=NUMBER")
+    ] = None,
+    journal: Annotated[
+        Path | None,
+        typer.Option(
+            help="The run's SQLite file, begun or continued; onepath-replay-STRATEGY.sqlite by default.",
+            metavar="FILE",
+        ),
+    ] = None,
+    once: Annotated[bool, typer.Option("--once", help="Take the next bar and stop.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Say only what must not pass unnoticed.")] = False,
+) -> None:
+    """Drive the trading engine bar by bar and keep a journal of decisions, orders and fills.
+
+    Run the same command again to continue where the journal ends.
+    """
+    if not replay:
+        raise UsageError(
+            "only --replay is in this version, paper and live come with a broker; add --replay for old bars"
+        )
+    if not strategy or "/" in strategy:
+        raise BadValue(f"`--strategy` must be a name, was {strategy!r}; `adaptive_momentum` is one")
+    path = journal or Path(f"onepath-replay-{strategy}.sqlite")
+    with _stopping() as stopped:
+        _replay(
+            _open(strategy, symbols, start, end, bars, capital, param or [], path),
+            once=once,
+            quiet=quiet,
+            stopped=stopped,
+        )
+
+
+def _open(
+    strategy: str,
+    symbols: str | None,
+    start: str | None,
+    end: str | None,
+    bars: Path | None,
+    capital: float,
+    params: list[str],
+    path: Path,
+) -> Replay:
+    """Check what was asked and put the replay together."""
+    from live.replay import open_replay
+    from research.data.sample import load_sample
+    from research.request import Request
+
+    request = Request(strategy, names(symbols), start, end, assignments(params), capital)
+    if bars is None:
+        return open_replay(request, load_sample(), path)
+    from research.data.readers import read_bars
+
+    return open_replay(request, read_bars(bars), path, source=bars.name)
+
+
+def _replay(replay: Replay, *, once: bool, quiet: bool, stopped: Callable[[], str | None]) -> None:
+    """Run, and say how it went."""
+    from live.rows import Event
+
+    journal, left = replay.journal, replay.left
+    try:
+        if not left:
+            _tell(replay, f"nothing to do: all {replay.span} bars are in the journal", quiet=quiet)
+            return
+        if replay.continued:
+            journal.tell(Event("continued", f"{left} bars left"), bar=replay.runner.bar)
+        with _progress(replay, shown=not (quiet or once) and sys.stderr.isatty()) as on_bar:
+            taken = replay.runner.run(
+                most=1 if once else None, stop=lambda: stopped() is not None, on_bar=on_bar
+            )
+        signal_name = stopped()
+        rest = replay.left
+        kind = "finished" if not rest else "interrupted" if signal_name else "stopped"
+        journal.tell(Event(kind, f"{taken} bars taken, {rest} left"), bar=replay.runner.bar)
+        if kind == "interrupted":
+            raise Interrupted(
+                f"stopped by {signal_name} after the bar of {_day(replay)}, {rest} of {replay.span} "
+                f"bars left; all before are in {journal.path}, run the same command again to continue"
+            )
+        _tell(replay, f"{taken} bar{'s' * (taken != 1)} taken, {rest} left", quiet=quiet)
+    finally:
+        journal.close()
+
+
+@contextmanager
+def _stopping() -> Iterator[Callable[[], str | None]]:
+    """Turn the first SIGINT or SIGTERM into a question to be asked between bars; a second one interrupts."""
+    caught: list[str] = []
+    before: dict[signal.Signals, Any] = {}
+
+    def on_signal(number: int, _frame: object) -> None:
+        caught.append(signal.Signals(number).name)
+        for again in before:
+            signal.signal(again, signal.default_int_handler)
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        before[number] = signal.signal(number, on_signal)
+    try:
+        yield lambda: caught[0] if caught else None
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
+def _progress(replay: Replay, *, shown: bool) -> Iterator[Callable[[], None]]:
+    """Show a bar on a terminal while bars are taken."""
+    if not shown:
+        yield lambda: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    name, bar, count = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn()
+    columns = (name, bar, count, TextColumn("bars"), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("", total=replay.span, completed=replay.span - replay.left)
+
+        def on_bar() -> None:
+            progress.update(task, advance=1, description=_day(replay))
+
+        yield on_bar
+
+
+def _day(replay: Replay) -> str:
+    return str(replay.runner.engine.last_bar)[:10]
+
+
+def _tell(replay: Replay, outcome: str, *, quiet: bool) -> None:
+    """Print what the journal holds; with `quiet` only what must not pass unnoticed."""
+    from live.funnel import funnel
+
+    journal = replay.journal
+    counts = funnel(journal)
+    silence = counts.silence()
+    notes = [text for (text,) in journal.rows("SELECT text FROM events WHERE kind = 'note' ORDER BY seq")]
+    lines = [] if quiet else _summary(replay, outcome, counts)
+    lines += [f"note      {text}" for text in notes]
+    if silence is not None:
+        lines.append(f"note      {silence}")
+    for line in lines:
+        typer.echo(line)
+
+
+def _summary(replay: Replay, outcome: str, counts: Funnel) -> list[str]:
+    journal, engine = replay.journal, replay.runner.engine
+    ((bars, first, last),) = journal.rows("SELECT count(*), min(bar_close), max(bar_close) FROM equity")
+    ((fills, fees),) = journal.rows("SELECT count(*), coalesce(sum(fee), 0) FROM fills")
+    legs = dict(journal.rows("SELECT leg, count(*) FROM orders GROUP BY leg"))
+    guards = legs.get("stop", 0) + legs.get("target", 0)
+    worth = journal.rows("SELECT equity FROM equity ORDER BY bar DESC LIMIT 1")
+    equity = worth[0][0] if worth else engine.initial_capital
+    blocked = " · ".join(f"{name} {n:,}" for name, n in counts.blocked.items())
+    became = " · ".join(f"{name} {n:,}" for name, n in counts.became.items())
+    return [
+        f"{engine.strategy.name} on {', '.join(engine.symbols)}: {outcome}",
+        f"bars      {bars:,} of {replay.span:,}" + (f", {first[:10]} to {last[:10]}" if bars else ""),
+        f"decisions {counts.decisions:,}" + (f", blocked: {blocked}" if blocked else ""),
+        f"orders    {legs.get('entry', 0):,} entries ({became or 'none'}), {legs.get('exit', 0):,} exits, "
+        f"{guards:,} protective",
+        f"fills     {fills:,}, commission {fees:,.2f} USD",
+        f"equity    {equity:,.2f} USD ({equity / engine.initial_capital - 1.0:+.2%})",
+        f"journal   {journal.path}",
+    ]
+
+
+def main() -> None:
+    """Run the command line and leave with its exit status."""
+    raise SystemExit(run(app, name=NAME))

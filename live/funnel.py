@@ -1,0 +1,69 @@
+"""The veto funnel: how many decisions each gate stopped, from the first look to the fill.
+
+In: a journal. Out: counts, and the line that names the gate to blame when nothing
+is traded.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from live.journal import Journal
+
+__all__ = ["Funnel", "funnel"]
+
+_GATES = """
+    SELECT CASE WHEN intent_reason = 'entry' THEN 'entry' WHEN gate <> '' THEN gate ELSE 'no entry wanted' END
+           AS at, count(*) FROM decisions GROUP BY at ORDER BY count(*) DESC, at
+"""
+_ENTRIES = """
+    SELECT CASE status WHEN 'lapsed' THEN note ELSE status END AS became, count(*)
+    FROM orders WHERE leg = 'entry' GROUP BY became ORDER BY count(*) DESC, became
+"""
+
+
+@dataclass(frozen=True)
+class Funnel:
+    """Where decisions ended.
+
+    Attributes
+    ----------
+    decisions : int
+        One per symbol and bar.
+    blocked : dict of str to int
+        By the strategy's gates and the account's, most first.
+    entries : int
+        Decisions that asked for an entry.
+    became : dict of str to int
+        What the entries became: "filled", a status, or why they lapsed.
+    """
+
+    decisions: int
+    blocked: dict[str, int]
+    entries: int
+    became: dict[str, int]
+
+    @property
+    def filled(self) -> int:
+        """Entries that filled."""
+        return self.became.get("filled", 0)
+
+    def silence(self) -> str | None:
+        """Return why nothing was traded, in one line; None if something was."""
+        if self.filled or not self.decisions:
+            return None
+        if self.entries:
+            ends = ", ".join(f"{why} {n}" for why, n in self.became.items())
+            return f"no trade: none of {self.entries} entries filled ({ends})"
+        gates = ", ".join(f"{name} {n}" for name, n in self.blocked.items())
+        return f"no trade: none of {self.decisions} decisions asked for an entry (blocked by {gates})"
+
+
+def funnel(journal: Journal) -> Funnel:
+    """Count a journal's decisions by the gate at which they ended."""
+    at = {str(name): int(n) for name, n in journal.rows(_GATES)}
+    became = {str(name): int(n) for name, n in journal.rows(_ENTRIES)}
+    entries = at.pop("entry", 0)
+    return Funnel(sum(at.values()) + entries, at, entries, became)

@@ -1,0 +1,308 @@
+"""The runner's memory: one SQLite file, in which nothing is written twice or by halves.
+
+In: what each bar brought. Out: the same, for people, for the next start, and for
+whoever checks. One bar is one transaction: its rows, the orders it asks for and the
+engine's state after it are on disk together or not at all, so a run that is killed
+at any instant continues from a state that exists.
+
+No order is sent that is not in here first.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from live.orders import Order
+from live.rows import BarRecord, Event, order_of, order_row, text_of
+from live.schema import APPLICATION_ID, DDL, INSERT, ORDERS, VERSION
+from research.errors import OutputError, SnapshotMismatch
+
+__all__ = ["Journal"]
+
+Connect = Callable[[Path], sqlite3.Connection]
+_ELSE = "it was left as it is, name another with --journal"
+
+
+def connect(path: Path) -> sqlite3.Connection:
+    """Open a SQLite file that says yes to nothing until it is on the disk."""
+    db = sqlite3.connect(path, isolation_level=None, timeout=5.0)
+    db.execute("PRAGMA synchronous = FULL")
+    return db
+
+
+class Journal:
+    """One run's journal file; make it with `Journal.at`.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     Journal.at(Path(folder) / "run.sqlite").is_new
+    True
+    """
+
+    def __init__(self, path: Path, connect: Connect) -> None:
+        self.path = path
+        self._connect = connect
+        self._db: sqlite3.Connection | None = None
+
+    # --- opening -------------------------------------------------------------------------------
+
+    @classmethod
+    def at(cls, path: str | Path, connect: Connect = connect) -> Journal:
+        """Open a journal, or say where a new one shall be; nothing is written yet.
+
+        Parameters
+        ----------
+        path : str or Path
+        connect : callable, optional
+            Opens the database.
+
+        Raises
+        ------
+        OutputError
+            The place cannot be written.
+        SnapshotMismatch
+            The file is no journal, is damaged, or is of another version. It is left as it is.
+        """
+        path = Path(path)
+        if not path.parent.is_dir():
+            raise OutputError(f"journal {path}: there is no folder {path.parent}; make it or name another")
+        if path.is_dir():
+            raise OutputError(f"journal {path}: must be a file, was a folder; name a file in it")
+        place = path if path.exists() else path.parent
+        if not os.access(place, os.W_OK):
+            raise OutputError(f"journal {path}: {place} cannot be written; name another with --journal")
+        journal = cls(path, connect)
+        if not path.exists() or path.stat().st_size == 0:
+            return journal
+        try:
+            journal._db = connect(path)
+            begun = journal._look()
+        except sqlite3.OperationalError as problem:
+            journal.close()
+            raise OutputError(f"journal {path}: {problem}; is another program writing it?") from problem
+        except sqlite3.DatabaseError as problem:
+            journal.close()
+            raise SnapshotMismatch(f"journal {path} cannot be read ({problem}); {_ELSE}") from problem
+        except SnapshotMismatch:
+            journal.close()
+            raise
+        if not begun:  # a run that was killed while making its journal leaves a database without a table
+            journal.close()
+        return journal
+
+    def _look(self) -> bool:
+        """Refuse what is no journal; say whether it has been begun."""
+        ours, version, tables = (
+            self.rows(query)[0][0]
+            for query in (
+                "PRAGMA application_id",
+                "PRAGMA user_version",
+                "SELECT count(*) FROM sqlite_master",
+            )
+        )
+        if tables == 0 and ours == 0 and version == 0:
+            return False
+        if ours != APPLICATION_ID:
+            raise SnapshotMismatch(f"journal {self.path} is a database of another program; {_ELSE}")
+        if version != VERSION:
+            raise SnapshotMismatch(
+                f"journal {self.path} must have schema version {VERSION} for this onepath, was {version}; "
+                "use the onepath that made it, or name another with --journal"
+            )
+        fault = self.rows("PRAGMA quick_check(1)")[0][0]
+        if fault != "ok":
+            raise SnapshotMismatch(f"journal {self.path} is damaged ({fault}); {_ELSE}")
+        return True
+
+    @property
+    def is_new(self) -> bool:
+        """Whether nothing has been written yet."""
+        return self._db is None
+
+    @property
+    def _open(self) -> sqlite3.Connection:
+        if self._db is None:
+            raise OutputError(f"journal {self.path} is not open; begin it, or open it again")
+        return self._db
+
+    def close(self) -> None:
+        """Close the file; what is in it stays."""
+        if self._db is not None:
+            self._db.close()
+            self._db = None
+
+    # --- writing -------------------------------------------------------------------------------
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        db = self._open
+        try:
+            db.execute("BEGIN IMMEDIATE")
+            yield db
+            db.execute("COMMIT")
+        except sqlite3.Error as problem:
+            raise OutputError(
+                f"journal {self.path} cannot be written ({problem}); nothing of this bar was kept or sent, "
+                "run the same command again to continue"
+            ) from problem
+        finally:
+            if db.in_transaction:
+                db.execute("ROLLBACK")
+
+    def begin(
+        self,
+        settings: Mapping[str, object],
+        bar: int,
+        kernels: str,
+        state: bytes,
+        events: Iterable[Event],
+        **more: str,
+    ) -> None:
+        """Make the file: tables, settings and first state, all at once.
+
+        Parameters
+        ----------
+        settings : mapping
+            What must be the same when the run is continued.
+        bar : int
+            The last bar that `state` has seen; -1 if none.
+        kernels : str
+            Hash of the kernels that made it.
+        state : bytes
+            The engine's snapshot.
+        events : iterable of Event
+        **more : str
+            Further facts for the table `meta`.
+        """
+        try:
+            self._db = self._connect(self.path)
+            self._db.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.Error as problem:
+            raise OutputError(
+                f"journal {self.path} cannot be made ({problem}); name another with --journal"
+            ) from problem
+        with self._transaction() as db:
+            for statement in DDL:
+                db.execute(statement)
+            db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+            db.execute(f"PRAGMA user_version = {VERSION}")
+            meta = {"settings": json.dumps(settings), "kernels": kernels, **more}
+            db.executemany(INSERT["meta"], meta.items())
+            _write_events(db, events, None, None)
+            db.execute(INSERT["snapshot"], (bar, kernels, hashlib.sha256(state).hexdigest(), state))
+
+    def record(self, bar: BarRecord, state: bytes) -> None:
+        """Write one bar, its orders and the engine's state after it, in one transaction."""
+        with self._transaction() as db:
+            # The state before this bar must still be there: else another runner has written this bar.
+            moved = db.execute(
+                "UPDATE snapshot SET bar = ?, sha256 = ?, state = ? WHERE bar = ?",
+                (bar.bar, hashlib.sha256(state).hexdigest(), state, bar.bar - 1),
+            )
+            if moved.rowcount != 1:
+                raise OutputError(
+                    f"journal {self.path} has gone on without this run: another runner writes it; stop one"
+                )
+            db.executemany(INSERT["bars"], bar.bars)
+            db.executemany(INSERT["decisions"], bar.decisions)
+            db.executemany(INSERT["orders"], map(order_row, bar.orders))
+            db.executemany(INSERT["fills"], bar.fills)
+            db.execute(INSERT["equity"], bar.equity)
+            _write_events(db, bar.events, bar.bar, text_of(bar.bar_close))
+
+    def update(self, orders: Iterable[Order]) -> None:
+        """Write what a broker said to orders."""
+        with self._transaction() as db:
+            db.executemany(INSERT["orders"], map(order_row, orders))
+
+    def tell(self, *events: Event, bar: int | None = None) -> None:
+        """Write events that belong to no bar's own transaction."""
+        with self._transaction() as db:
+            _write_events(db, events, bar, None)
+
+    # --- reading -------------------------------------------------------------------------------
+
+    def rows(self, query: str, *values: object) -> list[tuple[Any, ...]]:
+        """Return the rows of a query."""
+        return self._open.execute(query, values).fetchall()
+
+    def meta(self, key: str) -> str:
+        """Return a fact that was written when the journal was begun."""
+        return str(self.rows("SELECT value FROM meta WHERE key = ?", key)[0][0])
+
+    def require(self, settings: Mapping[str, object]) -> None:
+        """Refuse to continue under other settings than the journal's.
+
+        Raises
+        ------
+        SnapshotMismatch
+            Names the first setting that differs.
+        """
+        made, wanted = _flat(json.loads(self.meta("settings"))), _flat(json.loads(json.dumps(settings)))
+        for name in [*wanted, *made]:
+            if made.get(name) != wanted.get(name):
+                raise SnapshotMismatch(
+                    f"journal {self.path} was made with {name} {_said(made.get(name))}, this run has "
+                    f"{_said(wanted.get(name))}; name another with --journal, or run with its settings"
+                )
+
+    def state(self, kernels: str) -> bytes:
+        """Return the engine's snapshot after the last bar.
+
+        Raises
+        ------
+        SnapshotMismatch
+            Other kernels made it, or its bytes are not those that were written.
+        """
+        made, digest, state = self.rows("SELECT kernels, sha256, state FROM snapshot")[0]
+        if made != kernels:
+            raise SnapshotMismatch(
+                f"journal {self.path} was made by kernels {made}, these are {kernels}; begin a new one with "
+                "--journal"
+            )
+        if hashlib.sha256(state).hexdigest() != digest:
+            raise SnapshotMismatch(f"journal {self.path} is damaged (its snapshot's hash differs); {_ELSE}")
+        return bytes(state)
+
+    def orders(self, which: str = "all") -> list[Order]:
+        """Return orders, oldest first: "all", "open" (may still fill) or "unsent" (broker not told)."""
+        return [order_of(row) for row in self.rows(ORDERS[which])]
+
+    def absent(self) -> set[str]:
+        """Return the symbols whose bars were missing when the journal was last written."""
+        told = self.rows(
+            "SELECT symbol, kind FROM events WHERE kind IN ('missing bar', 'bars again') ORDER BY seq"
+        )
+        return {symbol for symbol, kind in dict(told).items() if kind == "missing bar"}
+
+
+def _write_events(db: sqlite3.Connection, events: Iterable[Event], bar: int | None, when: str | None) -> None:
+    now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    db.executemany(INSERT["events"], [(now, bar, when, e.kind, e.symbol, e.text) for e in events])
+
+
+def _flat(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return nested settings as one level: {"execution": {"slippage": 0}} is {"execution slippage": 0}."""
+    flat: dict[str, Any] = {}
+    for name, value in settings.items():
+        if isinstance(value, dict):
+            flat |= {f"{name} {inner}": v for inner, v in value.items()}
+        else:
+            flat[name] = value
+    return flat
+
+
+def _said(value: object) -> str:
+    if value is None:
+        return "not set"
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)

@@ -1,0 +1,72 @@
+"""The journal's tables and statements, as SQLite is told them.
+
+Times are UTC text in ISO form; `bar` counts from the first bar the engine saw, so
+a run's first journalled bar comes after its warm-up bars. Prices are USD, raw;
+NULL is "none". Rows are never changed, except an order's state and the one
+snapshot.
+"""
+
+from __future__ import annotations
+
+__all__ = ["APPLICATION_ID", "DDL", "INSERT", "ORDERS", "VERSION"]
+
+APPLICATION_ID = 0x6F6E6570  # "onep": tells our files from other SQLite databases
+VERSION = 1
+
+DDL = (
+    "CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
+    """CREATE TABLE bars (
+        bar INTEGER NOT NULL, bar_close TEXT NOT NULL, symbol TEXT NOT NULL,
+        open REAL NOT NULL, high REAL NOT NULL, low REAL NOT NULL, close REAL NOT NULL, volume REAL NOT NULL,
+        factor REAL NOT NULL, split REAL NOT NULL, dividend REAL NOT NULL,
+        PRIMARY KEY (bar, symbol)) WITHOUT ROWID""",
+    # One row per symbol and bar: what was read (JSON, exact), what the strategy wanted, what blocked it, what
+    # was decided for the next open, and what protects the position there.
+    """CREATE TABLE decisions (
+        bar INTEGER NOT NULL, bar_close TEXT NOT NULL, symbol TEXT NOT NULL, scores TEXT NOT NULL,
+        entry INTEGER, exit INTEGER, weight REAL, stop REAL, target REAL, trail REAL, time_limit REAL,
+        gate TEXT NOT NULL, position REAL NOT NULL, intent REAL NOT NULL, intent_reason TEXT NOT NULL,
+        stop_level REAL, target_level REAL,
+        PRIMARY KEY (bar, symbol)) WITHOUT ROWID""",
+    """CREATE TABLE orders (
+        id TEXT PRIMARY KEY, bar INTEGER NOT NULL, bar_close TEXT NOT NULL, symbol TEXT NOT NULL,
+        leg TEXT NOT NULL, side INTEGER NOT NULL, quantity REAL NOT NULL, reason TEXT NOT NULL,
+        stop REAL, target REAL, trail REAL, time_limit REAL, level REAL,
+        status TEXT NOT NULL, sent INTEGER NOT NULL, note TEXT NOT NULL) WITHOUT ROWID""",
+    "CREATE INDEX orders_status ON orders (status)",
+    """CREATE TABLE fills (
+        seq INTEGER PRIMARY KEY, order_id TEXT NOT NULL REFERENCES orders (id),
+        bar INTEGER NOT NULL, bar_close TEXT NOT NULL, symbol TEXT NOT NULL, side INTEGER NOT NULL,
+        quantity REAL NOT NULL, price REAL NOT NULL, fee REAL NOT NULL, reason TEXT NOT NULL,
+        ambiguous INTEGER NOT NULL, decided INTEGER NOT NULL)""",
+    """CREATE TABLE equity (
+        bar INTEGER PRIMARY KEY, bar_close TEXT NOT NULL, equity REAL NOT NULL, cash REAL NOT NULL,
+        exposure REAL NOT NULL)""",
+    # `at` is the wall clock; all other tables are the same however often a run was stopped and continued.
+    """CREATE TABLE events (
+        seq INTEGER PRIMARY KEY, at TEXT NOT NULL, bar INTEGER, bar_close TEXT, kind TEXT NOT NULL,
+        symbol TEXT, text TEXT NOT NULL)""",
+    """CREATE TABLE snapshot (
+        id INTEGER PRIMARY KEY CHECK (id = 1), bar INTEGER NOT NULL, kernels TEXT NOT NULL,
+        sha256 TEXT NOT NULL, state BLOB NOT NULL)""",
+)
+
+INSERT = {
+    "meta": "INSERT INTO meta VALUES (?, ?)",
+    "bars": "INSERT INTO bars VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    "decisions": "INSERT INTO decisions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    "orders": """INSERT INTO orders VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+        ON CONFLICT (id) DO UPDATE SET quantity = excluded.quantity, level = excluded.level,
+        status = excluded.status, sent = excluded.sent, note = excluded.note""",
+    "fills": "INSERT INTO fills VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    "equity": "INSERT INTO equity VALUES (?, ?, ?, ?, ?)",
+    "events": "INSERT INTO events VALUES (NULL, ?, ?, ?, ?, ?, ?)",
+    "snapshot": "INSERT INTO snapshot VALUES (1, ?, ?, ?, ?)",
+}
+
+ORDERS = {
+    "all": "SELECT * FROM orders ORDER BY bar, symbol, leg",
+    "open": """SELECT * FROM orders WHERE status IN ('new', 'accepted', 'held', 'working')
+        ORDER BY bar, symbol, leg""",
+    "unsent": "SELECT * FROM orders WHERE sent = 0 ORDER BY bar, symbol, leg",
+}
