@@ -75,7 +75,7 @@ class SimulatedBroker:
         from research.kernels.scan import scan_nb
         from research.kernels.signals import N_SIGNALS
 
-        # The backtest's own scan over one bar, in which nothing is wished for: the engine asks that afterwards.
+        # The backtest's own scan over one bar in which nothing is wished for: the engine decides afterwards.
         n = len(bar.symbols)
         wishes = np.zeros((N_SIGNALS, n, 1))
         orders, unread = empty_orders(1, n), np.empty(0)

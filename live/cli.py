@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from research.console import assignments, names, run
-from research.errors import BadValue, Interrupted, UsageError
+from research.errors import Interrupted, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -66,8 +66,6 @@ def runner(
         raise UsageError(
             "only --replay is in this version, paper and live come with a broker; add --replay for old bars"
         )
-    if not strategy or "/" in strategy:
-        raise BadValue(f"`--strategy` must be a name, was {strategy!r}; `adaptive_momentum` is one")
     path = journal or Path(f"onepath-replay-{strategy}.sqlite")
     with _stopping() as stopped:
         _replay(
@@ -204,8 +202,8 @@ def _summary(replay: Replay, outcome: str, counts: Funnel) -> list[str]:
         f"{engine.strategy.name} on {', '.join(engine.symbols)}: {outcome}",
         f"bars      {bars:,} of {replay.span:,}" + (f", {first[:10]} to {last[:10]}" if bars else ""),
         f"decisions {counts.decisions:,}" + (f", blocked: {blocked}" if blocked else ""),
-        f"orders    {legs.get('entry', 0):,} entries ({became or 'none'}), {legs.get('exit', 0):,} exits, "
-        f"{guards:,} protective",
+        f"orders    {counts.entries:,} entries, {legs.get('exit', 0):,} exits, {guards:,} protective"
+        + (f"; entries: {became}" if became else ""),
         f"fills     {fills:,}, commission {fees:,.2f} USD",
         f"equity    {equity:,.2f} USD ({equity / engine.initial_capital - 1.0:+.2%})",
         f"journal   {journal.path}",

@@ -144,6 +144,33 @@ class Journal:
     # --- writing -------------------------------------------------------------------------------
 
     @contextmanager
+    def _made(self) -> Iterator[None]:
+        """Make the file; take it away again if it cannot be filled."""
+        try:
+            self.path.touch(exist_ok=False)  # fails if another runner makes it at this very moment
+        except FileExistsError:
+            ours = False
+        except OSError as problem:
+            raise OutputError(
+                f"journal {self.path} cannot be made ({problem.strerror}); name another with --journal"
+            ) from problem
+        else:
+            ours = True
+        try:
+            self._db = self._connect(self.path)
+            self._db.execute("PRAGMA journal_mode = WAL")
+            yield
+        except (OutputError, sqlite3.Error) as problem:
+            self.close()
+            if ours:
+                for end in ("", "-wal", "-shm"):
+                    Path(f"{self.path}{end}").unlink(missing_ok=True)
+            cause = problem.__cause__ or problem
+            raise OutputError(
+                f"journal {self.path} cannot be made ({cause}); name another with --journal"
+            ) from problem
+
+    @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
         db = self._open
         try:
@@ -184,14 +211,7 @@ class Journal:
         **more : str
             Further facts for the table `meta`.
         """
-        try:
-            self._db = self._connect(self.path)
-            self._db.execute("PRAGMA journal_mode = WAL")
-        except sqlite3.Error as problem:
-            raise OutputError(
-                f"journal {self.path} cannot be made ({problem}); name another with --journal"
-            ) from problem
-        with self._transaction() as db:
+        with self._made(), self._transaction() as db:
             for statement in DDL:
                 db.execute(statement)
             db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
@@ -240,22 +260,6 @@ class Journal:
         """Return a fact that was written when the journal was begun."""
         return str(self.rows("SELECT value FROM meta WHERE key = ?", key)[0][0])
 
-    def require(self, settings: Mapping[str, object]) -> None:
-        """Refuse to continue under other settings than the journal's.
-
-        Raises
-        ------
-        SnapshotMismatch
-            Names the first setting that differs.
-        """
-        made, wanted = _flat(json.loads(self.meta("settings"))), _flat(json.loads(json.dumps(settings)))
-        for name in [*wanted, *made]:
-            if made.get(name) != wanted.get(name):
-                raise SnapshotMismatch(
-                    f"journal {self.path} was made with {name} {_said(made.get(name))}, this run has "
-                    f"{_said(wanted.get(name))}; name another with --journal, or run with its settings"
-                )
-
     def state(self, kernels: str) -> bytes:
         """Return the engine's snapshot after the last bar.
 
@@ -289,20 +293,3 @@ class Journal:
 def _write_events(db: sqlite3.Connection, events: Iterable[Event], bar: int | None, when: str | None) -> None:
     now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     db.executemany(INSERT["events"], [(now, bar, when, e.kind, e.symbol, e.text) for e in events])
-
-
-def _flat(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Return nested settings as one level: {"execution": {"slippage": 0}} is {"execution slippage": 0}."""
-    flat: dict[str, Any] = {}
-    for name, value in settings.items():
-        if isinstance(value, dict):
-            flat |= {f"{name} {inner}": v for inner, v in value.items()}
-        else:
-            flat[name] = value
-    return flat
-
-
-def _said(value: object) -> str:
-    if value is None:
-        return "not set"
-    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)

@@ -11,26 +11,22 @@ stands before the next bar.
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import polars as pl
 
 from live.broker import SimulatedBroker
+from live.continuation import digest_of, require_bars, require_settings, settings_of
 from live.feed import ReplayFeed
 from live.journal import Journal
-from live.rows import BAR_FIELDS, Event, text_of
+from live.rows import Event, text_of
 from live.runner import Runner
-from research.data.panel import Panel
 from research.engine import UnifiedTradingEngine
-from research.errors import DataError
 from research.kernels.jit import kernel_hash
 from research.request import Prepared, Request
 
-__all__ = ["Replay", "open_replay"]
+__all__ = ["Replay", "fills_frame", "open_replay"]
 
 
 @dataclass(frozen=True)
@@ -101,14 +97,14 @@ def open_replay(request: Request, bars: pl.DataFrame, journal: str | Path, sourc
     panel = prepared.panel
     feed = ReplayFeed(bars, panel.symbols, panel.bar_close[-1])
     broker = SimulatedBroker()
-    settings = _settings(request, prepared, broker.prefix)
+    settings = settings_of(request, prepared, broker.prefix)
     book = Journal.at(journal)
     continued = not book.is_new
     try:
         if continued:
-            book.require(settings)
+            require_settings(book, settings)
             engine = UnifiedTradingEngine.restore(book.state(kernel_hash()))
-            _same_bars(book, prepared)
+            require_bars(book, prepared)
         else:
             engine = _begin(book, request, prepared, feed, settings, source)
         return Replay(Runner(engine, broker, feed, book), book, feed, prepared, continued)
@@ -154,93 +150,32 @@ def _begin(
         events,
         source=source,
         trade_from=text_of(prepared.trade_from_instant),
-        warmup_sha256=_digest(panel[:first]),
+        warmup_sha256=digest_of(panel[:first]),
     )
     return engine
 
 
-def _settings(request: Request, prepared: Prepared, prefix: str) -> dict[str, object]:
-    """Return what must be the same when a journal is continued.
+def fills_frame(journal: Journal) -> pl.DataFrame:
+    """Return a journal's fills as the backtest's `orders` table has them, and the id of each one's order.
 
-    Not the last bar there is: a file of bars may have grown since. Then the year's
-    length, which is measured from the bars, and the first tradable bar, a share of
-    the span, stay what they were when the journal was begun.
+    Returns
+    -------
+    DataFrame
+        order_id, bar_close, symbol, side ("buy", "sell"), quantity (raw shares), price
+        (USD, slippage included), fee (USD), reason, ambiguous, decided_at (the close at
+        which it was decided), in the order of the fills.
     """
-    measured = {"bars_per_year"} - set(request.params)
-    return {
-        "mode": "replay",
-        "prefix": prefix,
-        "strategy": request.strategy,
-        "symbols": list(prepared.panel.symbols),
-        "parameter": {name: value for name, value in prepared.params.items() if name not in measured},
-        "start": None if request.start is None else str(request.start),
-        "end": None if request.end is None else str(request.end),
-        "capital": request.initial_capital,
-        "train_fraction": request.train_fraction,
-        "execution": asdict(request.execution),
-    }
-
-
-def _digest(panel: Panel) -> str:
-    """Return the SHA-256 of every number in a panel."""
-    whole = hashlib.sha256(np.ascontiguousarray(panel.bar_close).tobytes())
-    for name in BAR_FIELDS:
-        whole.update(np.ascontiguousarray(getattr(panel, name).T).tobytes())
-    return whole.hexdigest()
-
-
-def _same_bars(journal: Journal, prepared: Prepared) -> None:
-    """Refuse bars that differ from those the journal has seen.
-
-    Raises
-    ------
-    DataError
-        Names the first bar that differs.
-    """
-    panel, remedy = prepared.panel, "replay the bars it was made with, or begin another with --journal"
-    written = journal.rows("SELECT * FROM bars ORDER BY bar, symbol")
-    (begun,) = journal.rows("SELECT min(bar), max(bar) FROM equity")
-    first, last = prepared.first, prepared.first - 1
-    if begun[0] is not None:
-        first, last = begun
-    if last >= len(panel):
-        raise DataError(
-            f"journal {journal.path} goes to {written[-1][1]}, these bars to {text_of(panel.bar_close[-1])}; "
-            f"{remedy}"
-        )
-    if first != prepared.first or _digest(panel[:first]) != journal.meta("warmup_sha256"):
-        raise DataError(
-            f"the bars before the span are not those that journal {journal.path} was begun with; {remedy}"
-        )
-    now = list(_bar_rows(panel, range(first, last + 1)))
-    for old, new in zip(written, now, strict=False):
-        if old != new:
-            raise DataError(
-                f"{new[2]}: the bar of {new[1]} is not that of journal {journal.path} ({_change(old, new)}); "
-                f"{remedy}"
-            )
-    if len(written) != len(now):
-        raise DataError(
-            f"journal {journal.path} holds {len(written)} bars to {text_of(panel.bar_close[last])}, these "
-            f"are {len(now)}; {remedy}"
-        )
-
-
-def _bar_rows(panel: Panel, bars: Sequence[int]) -> list[tuple[object, ...]]:
-    """Return bars as the journal's table holds them, by bar and symbol."""
-    order = np.argsort(panel.symbols)
-    values = [getattr(panel, name) for name in BAR_FIELDS]
-    return [
-        (t, when, panel.symbols[k], *(float(v[t, k]) for v in values))
-        for t in bars
-        for when in [text_of(panel.bar_close[t])]
-        for k in order
-        if not np.isnan(panel.close[t, k])
-    ]
-
-
-def _change(old: tuple[object, ...], new: tuple[object, ...]) -> str:
-    for name, was, now in zip(("number", "instant", "symbol", *BAR_FIELDS), old, new, strict=True):
-        if was != now:
-            return f"{name} {was}, now {now}"
-    return "no difference"
+    rows = journal.rows(
+        """SELECT f.order_id, f.bar_close, f.symbol, iif(f.side > 0, 'buy', 'sell'), f.quantity, f.price,
+           f.fee, f.reason, f.ambiguous = 1, o.bar_close
+           FROM fills f JOIN orders o ON o.id = f.order_id ORDER BY f.seq"""
+    )
+    text, number = pl.String, pl.Float64
+    schema = {
+        "order_id": text, "bar_close": text, "symbol": text, "side": text, "quantity": number,
+        "price": number, "fee": number, "reason": text, "ambiguous": pl.Int64, "decided_at": text,
+    }  # fmt: skip
+    return pl.DataFrame(rows, schema=schema, orient="row").with_columns(
+        pl.col("bar_close", "decided_at").str.to_datetime("%+", time_unit="us", time_zone="UTC"),
+        pl.col("ambiguous").cast(pl.Boolean),
+    )
