@@ -91,7 +91,7 @@ def bar_closes(
         # Alpaca writes a day as its local midnight in UTC: 05:00Z is 00:00 in New York.
         local = _local(wall - offset, clock)
         if local is not None and bool((local.drop_nulls().dt.time() == time()).all()):
-            wall, offset, midnight, offset_known = local, local.cast(pl.Duration("us")) * 0, True, False
+            wall, midnight, offset_known = local, True, False
     if not closes and (midnight or step == day):
         if step is not None and step != day and wall.len() > 1:
             raise DataError(

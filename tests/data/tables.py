@@ -1,6 +1,7 @@
 """Made-up bars for the data tests."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -12,7 +13,7 @@ def instants(count: int, first: datetime = START) -> list[datetime]:
     return [first + timedelta(days=i) for i in range(count)]
 
 
-def make_bars(name: str = "ACME", count: int = 5, **columns: list) -> pl.DataFrame:
+def make_bars(name: str = "ACME", count: int = 5, **columns: Any) -> pl.DataFrame:
     """A valid table; `columns` replace whole columns."""
     close = 100.0 + np.arange(count)
     table = {

@@ -90,7 +90,7 @@ def test_a_falling_factor_that_is_no_split_takes_no_cash():
 
 
 def penny_shares(decimals: int) -> tuple[pl.DataFrame, float]:
-    """A share at 3 USD whose adjusted close, near 0.06, is printed with few decimals; one dividend of 0.10."""
+    """A share at 3 USD whose adjusted close, near 0.06, is printed coarsely; one dividend of 0.10."""
     rng = np.random.default_rng(3)
     close = np.round(3.0 * np.exp(np.cumsum(0.01 * rng.standard_normal(400))), 2)
     factor = np.full(400, 0.02)

@@ -2,6 +2,7 @@
 
 import logging
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import polars as pl
 import pytest
@@ -16,25 +17,34 @@ NAN, INF = float("nan"), float("inf")
 
 # column, its third and fourth value, the words
 RULES = [
-    ("close", [None, 103.0], "ACME: close must not be missing, was None in row 3 (bar_close 2020-01-04 21:00 UTC)"),
+    (
+        "close",
+        [None, 103.0],
+        "ACME: close must not be missing, was None in row 3 (bar_close 2020-01-04 21:00 UTC)",
+    ),
     ("close", [NAN, 103.0], "ACME: close must be a number, not NaN, was nan in row 3"),
     ("high", [INF, 105.0], "ACME: high must be finite, was inf in row 3"),
     ("open", [-INF, 102.0], "ACME: open must be positive, was -inf in row 3"),
     ("open", [0.0, 102.0], "ACME: open must be positive, was 0.0 in row 3"),
     ("low", [-5.0, 101.0], "ACME: low must be positive, was -5.0 in row 3"),
-    ("high", [99.0, 105.0], "ACME: high must not be below low, was open 101.0, high 99.0, low 100.0, close 102.0"),
+    (
+        "high",
+        [99.0, 105.0],
+        "ACME: high must not be below low, was open 101.0, high 99.0, low 100.0, close 102.0",
+    ),
     ("open", [104.5, 102.0], "ACME: open must lie between low and high, was open 104.5, high 104.0"),
     ("close", [99.5, 103.0], "ACME: close must lie between low and high"),
     ("volume", [-1.0, 0.0], "ACME: volume must not be negative, was -1.0 in row 3"),
     ("volume", [NAN, 0.0], "ACME: volume must be a number, not NaN"),
     ("symbol", [None, "ACME"], "no symbol: symbol must not be missing"),
     ("symbol", ["", "ACME"], "no symbol: symbol must not be empty"),
-]  # fmt: skip
+]
 
 
 def spoiled(column: str, values: list) -> pl.DataFrame:
     whole = make_bars()[column].to_list()
-    return make_bars(**{column: whole[:2] + values + whole[4:]})
+    columns: dict[str, Any] = {column: whole[:2] + values + whole[4:]}
+    return make_bars(**columns)
 
 
 @pytest.mark.parametrize(("column", "values", "words"), RULES)
@@ -134,13 +144,19 @@ def test_other_columns_are_left_out_and_other_zones_become_utc():
     ("bars", "words"),
     [
         (make_bars().drop("volume"), "the bar table has no column `volume`, only symbol, bar_close"),
-        (make_bars().with_columns(pl.col("open").cast(pl.String)), "`open` must be a column of numbers, was String"),
+        (
+            make_bars().with_columns(pl.col("open").cast(pl.String)),
+            "`open` must be a column of numbers, was String",
+        ),
         (make_bars().with_columns(symbol=pl.lit(3)), "`symbol` must be text, was Int"),
-        (make_bars().with_columns(pl.col("bar_close").dt.date()), "`bar_close` must be a Datetime with a time zone"),
+        (
+            make_bars().with_columns(pl.col("bar_close").dt.date()),
+            "`bar_close` must be a Datetime with a time zone",
+        ),
         (make_bars().with_columns(pl.col("bar_close").dt.replace_time_zone(None)), "must carry a time zone"),
         (make_bars().with_columns(adj_close="close"), "takes `adj_factor`, not `adj_close`"),
     ],
-)  # fmt: skip
+)
 def test_columns_of_the_wrong_kind(bars, words):
     with pytest.raises(DataError, match=words):
         validate_bars(bars)

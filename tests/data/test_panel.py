@@ -2,6 +2,7 @@
 
 from dataclasses import fields
 from datetime import timedelta
+from itertools import pairwise
 
 import numpy as np
 import polars as pl
@@ -35,7 +36,7 @@ def cut(bars: pl.DataFrame, cuts: list[int]) -> list[pl.DataFrame]:
     at = bars["bar_close"].unique().sort()
     edges = [None, *(at[c] for c in sorted(set(cuts))), None]
     blocks = []
-    for low, high in zip(edges[:-1], edges[1:], strict=True):
+    for low, high in pairwise(edges):
         keep = pl.lit(value=True)
         keep = keep & (pl.col("bar_close") >= low) if low is not None else keep
         keep = keep & (pl.col("bar_close") < high) if high is not None else keep
@@ -116,7 +117,7 @@ def test_rebasing_the_sample_changes_no_bit():
 
 
 def test_a_vendor_that_anchors_at_the_last_bar_gives_the_same_stream():
-    """Day by day the vendor's newest factor is 1; with `reanchor` the stream has the bits of the whole history."""
+    """Day by day the newest factor is 1; with `reanchor` the stream has the bits of the whole history."""
     bars = load_sample(["MSFT"]).filter(pl.col("bar_close").dt.year() == 2004)
     builder = PanelBuilder(["MSFT"])
     parts = [builder.push(bars[:150].with_columns(pl.col("adj_factor") / bars["adj_factor"][149]))]

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
@@ -48,8 +49,8 @@ def test_an_exchange_whose_calendar_does_not_build_is_refused():
         sessions("XTAE")
 
 
-def stamps(start: str, count: int, step: str) -> np.ndarray:
-    return np.datetime64(start, "us") + np.arange(count) * np.timedelta64(1, step).astype("m8[us]")
+def stamps(start: str, count: int, step: timedelta) -> np.ndarray:
+    return np.datetime64(start, "us") + np.arange(count) * np.timedelta64(step)
 
 
 def test_periods_per_year_of_daily_stocks():
@@ -57,11 +58,11 @@ def test_periods_per_year_of_daily_stocks():
 
 
 def test_periods_per_year_of_daily_crypto():
-    assert periods_per_year(stamps("2024-01-01", 400, "D")) == 365.0
+    assert periods_per_year(stamps("2024-01-01", 400, timedelta(days=1))) == 365.0
 
 
 def test_periods_per_year_of_hourly_crypto():
-    assert periods_per_year(stamps("2024-01-01T01", 24 * 30, "h")) == 24 * 365.0
+    assert periods_per_year(stamps("2024-01-01T01", 24 * 30, timedelta(hours=1))) == 24 * 365.0
 
 
 def test_periods_per_year_of_minute_bars():
@@ -72,12 +73,12 @@ def test_periods_per_year_of_minute_bars():
 
 
 def test_periods_per_year_of_weekly_bars():
-    assert periods_per_year(stamps("2024-01-05T21", 60, "W")) == pytest.approx(365.25 / 7)
+    assert periods_per_year(stamps("2024-01-05T21", 60, timedelta(weeks=1))) == pytest.approx(365.25 / 7)
 
 
 def test_one_bar_has_no_interval():
     with pytest.raises(NotEnoughHistory, match="needs ≥ 2 bars, had 1"):
-        periods_per_year(stamps("2024-01-05T21", 1, "W"))
+        periods_per_year(stamps("2024-01-05T21", 1, timedelta(weeks=1)))
 
 
 def test_the_panel_needs_no_heavy_import():
