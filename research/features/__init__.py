@@ -1,0 +1,1 @@
+"""Features: what they are (catalogue), how they are computed (nodes, plan), and the stream."""

@@ -1,0 +1,159 @@
+"""From feature names to a program for `research.kernels.program`.
+
+In: names. Out: a `Plan`: integer steps in an order in which inputs come first, each distinct
+computation once, and the row of the workspace in which each feature ends up.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from research.errors import BadValue
+from research.features.catalogue import Feature, feature
+from research.features.nodes import Row, Step
+from research.kernels import codes as do
+
+__all__ = ["Plan", "make_plan"]
+
+_INPUTS = do.OUT0 - do.IN0
+_OUTPUTS = do.STATE - do.OUT0
+_LOGS = frozenset({"ln_open", "ln_high", "ln_low"})
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """A compiled set of features.
+
+    Attributes
+    ----------
+    features : tuple of Feature, length K
+    program : (P, PROGRAM_WIDTH) int64
+    wanted : (K,) int64
+        Row of the workspace of each feature.
+    rows : int
+        Rows of the workspace.
+    state : int
+        Numbers that each symbol carries.
+    keep : int
+        Earlier bars that any step reads, ≥ 1.
+    logs : bool
+        Whether logarithms of open, high or low are read.
+    lookback : int
+        Bars before every feature has its first value.
+    fingerprint : str
+        Equal for equal programs.
+    """
+
+    features: tuple[Feature, ...]
+    program: NDArray[np.int64]
+    wanted: NDArray[np.int64]
+    rows: int
+    state: int
+    keep: int
+    logs: bool
+    lookback: int
+    fingerprint: str
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the features, in order."""
+        return tuple(f.name for f in self.features)
+
+
+def _ordered(rows: Sequence[Row]) -> list[Step]:
+    """Return every step below some rows once, inputs first."""
+    seen: dict[Step, None] = {}
+
+    def visit(step: Step) -> None:
+        if step not in seen:
+            for row in step.inputs:
+                visit(row.step)
+            seen[step] = None
+
+    for row in rows:
+        visit(row.step)
+    return list(seen)
+
+
+def make_plan(names: Sequence[str]) -> Plan:
+    """Compile features into a program.
+
+    Parameters
+    ----------
+    names : sequence of str
+        Features, in the order of the output.
+
+    Returns
+    -------
+    Plan
+
+    Raises
+    ------
+    UnknownName, BadValue
+        A name that is no feature; no name; a name given twice.
+
+    Examples
+    --------
+    >>> plan = make_plan(["vol_21", "momentum_score"])
+    >>> plan.lookback, len(plan.program)
+    (126, 6)
+    """
+    if isinstance(names, str):
+        raise BadValue(f"`features` must be a list of names, was the text {names!r}; write [{names!r}]")
+    if not names:
+        raise BadValue("`features` must name at least one feature, was empty")
+    features = tuple(feature(name) for name in names)
+    twice = sorted({name for name in names if list(names).count(name) > 1})
+    if twice:
+        raise BadValue(f"`features` must differ, {twice[0]!r} is named twice; drop one")
+
+    steps = _ordered([f.row for f in features])
+    read = {(row.step, row.output) for step in steps for row in step.inputs} | {
+        (f.row.step, f.row.output) for f in features
+    }
+    place: dict[tuple[Step, int], int] = {}
+    for step in steps:
+        for k in range(step.outputs):
+            # A row step fills all its outputs; of a statistic only those that are read are kept.
+            if step.code >= do.N_TREES or (step, k) in read:
+                place[step, k] = len(place)
+
+    program = np.full((len(steps), do.PROGRAM_WIDTH), -1, dtype=np.int64)
+    state = 0
+    for line, step in zip(program, steps, strict=True):
+        arguments = step.arguments or step.params
+        line[do.CODE] = step.code
+        line[do.P0 : do.IN0] = 0
+        line[do.P0 : do.P0 + len(arguments)] = arguments
+        if step.code < do.N_TREES:
+            line[do.P3] = step.lookback
+        inputs = [place[row.step, row.output] for row in step.inputs]
+        line[do.IN0 : do.OUT0] = 0
+        line[do.IN0 : do.IN0 + len(inputs)] = inputs
+        line[do.OUT0 : do.STATE] = [place.get((step, k), -1) for k in range(_OUTPUTS)]
+        line[do.STATE], line[do.STATE_END] = state, state + step.state
+        state += step.state
+
+    keep = max([1, *(_window(step) for step in steps)])
+    wanted = np.array([place[f.row.step, f.row.output] for f in features], dtype=np.int64)
+    return Plan(
+        features=features,
+        program=program,
+        wanted=wanted,
+        rows=len(place),
+        state=state,
+        keep=keep,
+        logs=any(_LOGS.intersection(step.columns) for step in steps),
+        lookback=max(f.lookback for f in features),
+        fingerprint=hashlib.sha256(program.tobytes() + wanted.tobytes()).hexdigest()[:16],
+    )
+
+
+def _window(step: Step) -> int:
+    """Return the earlier bars that a step reads of its columns; a return needs no more than itself."""
+    return 1 if step.warmup else max(step.reach, 1)

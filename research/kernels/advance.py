@@ -1,0 +1,174 @@
+"""Advance the features of many symbols by a block of bars; live is a block of one.
+
+In: adjusted bars, (N, T) per field, NaN where a symbol has no bar; the carried state of each symbol.
+Out: features, (K, N, T); the state after the block.
+
+For each symbol, in pieces of at most `BLOCK` of its own bars:
+
+1. Where the tail buffer is full, move its last `keep` bars to the front: a bar appended costs O(1).
+2. Append the bars, their logarithms and the log return. A missing bar appends nothing; its row is NaN.
+3. Run the program on the new rows (`research.kernels.program`).
+4. Copy the rows that were asked for to their place in time.
+
+Nothing crosses symbols, so threads may take a range of them each.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from research.kernels import codes as do
+from research.kernels.jit import njit
+from research.kernels.program import steps_nb
+from research.kernels.windows import Array, U
+
+__all__ = ["BLOCK", "advance_nb"]
+
+BLOCK = 512
+
+
+@njit
+def append_nb(
+    open_: Array,
+    high: Array,
+    low: Array,
+    close: Array,
+    volume: Array,
+    t: int,
+    stop: int,
+    room: int,
+    logs: bool,
+    tail: Array,
+    at: int,
+    when: NDArray[np.int64],
+) -> tuple[int, int]:
+    """Append a symbol's own bars from instant `t` on to its tail, at most `room` of them.
+
+    Parameters
+    ----------
+    open_, high, low, close, volume : (T,) float64
+        Adjusted bars of one symbol; a NaN close is no bar.
+    t, stop : int
+        Instants to look at.
+    room : int
+        Bars to append at most.
+    logs : bool
+        Whether the logarithms of open, high and low are wanted.
+    tail : (N_COLUMNS, capacity) float64, changed in place
+        Base columns.
+    at : int
+        Row of the tail to write first; row at − 1 holds the bar before, if at > 0.
+    when : (BLOCK,) int64, changed in place
+        Instant of each appended bar.
+
+    Returns
+    -------
+    int, int
+        Bars appended; first instant not looked at.
+    """
+    n = 0
+    while t < stop and n < room:
+        if not math.isnan(close[t]):
+            i = at + n
+            tail[do.OPEN, i] = open_[t]
+            tail[do.HIGH, i] = high[t]
+            tail[do.LOW, i] = low[t]
+            tail[do.CLOSE, i] = close[t]
+            tail[do.VOLUME, i] = volume[t]
+            when[n] = t
+            n += 1
+        t += 1
+    for i in range(at, at + n):
+        x = math.log(tail[do.CLOSE, i])
+        tail[do.LN_CLOSE, i] = x
+        tail[do.RETURN, i] = x - tail[do.LN_CLOSE, i - 1] if i > 0 else np.nan
+    if logs:
+        for i in range(at, at + n):
+            tail[do.LN_OPEN, i] = math.log(tail[do.OPEN, i])
+            tail[do.LN_HIGH, i] = math.log(tail[do.HIGH, i])
+            tail[do.LN_LOW, i] = math.log(tail[do.LOW, i])
+    return n, t
+
+
+@njit
+def advance_nb(
+    program: NDArray[np.int64],
+    wanted: NDArray[np.int64],
+    keep: int,
+    logs: bool,
+    open_: Array,
+    high: Array,
+    low: Array,
+    close: Array,
+    volume: Array,
+    tails: Array,
+    filled: NDArray[np.int64],
+    states: Array,
+    rows: Array,
+    s: Array,
+    first: int,
+    last: int,
+    out: Array,
+) -> None:
+    """Advance the features of symbols first..last−1 by T instants.
+
+    Parameters
+    ----------
+    program : (P, PROGRAM_WIDTH) int64
+        Steps, see `research.kernels.program`.
+    wanted : (K,) int64
+        Row of the workspace that holds each feature.
+    keep : int
+        Bars that any step looks back, ≥ 1.
+    logs : bool
+        Whether any step reads the logarithms of open, high or low.
+    open_, high, low, close, volume : (N, T) float64
+        Adjusted bars; a NaN close is no bar.
+    tails : (N, N_COLUMNS, keep + BLOCK) float64, changed in place
+        Base columns of each symbol's last bars.
+    filled : (N,) int64, changed in place
+        Rows in use of each tail.
+    states : (N, S) float64, changed in place
+        Carried state of each symbol; zeros before its first bar.
+    rows : (R, keep + BLOCK) float64, changed in place
+        Workspace of this thread.
+    s : (SCRATCH_SLOTS, SCRATCH_ROWS, keep + BLOCK) float64, changed in place
+        Scratch of this thread.
+    first, last : int
+        Symbols to advance.
+    out : (K, N, T) float64, changed in place
+        Features; NaN where a symbol has no bar.
+    """
+    capacity = tails.shape[2]
+    stop = close.shape[1]
+    when = np.empty(BLOCK, np.int64)
+    for j in range(first, last):
+        tail = tails[j]
+        t = 0
+        while t < stop:
+            at = filled[j]
+            if at + min(BLOCK, stop - t) > capacity:
+                for c in range(do.N_COLUMNS):
+                    for i in range(keep):
+                        tail[c, i] = tail[c, at - keep + i]
+                at = keep
+            begin = t
+            n, t = append_nb(
+                open_[j], high[j], low[j], close[j], volume[j], t, stop, BLOCK, logs, tail, at, when
+            )
+            steps_nb(program, tail, rows, s, states[j], at, at + n)
+            filled[j] = at + n
+            if n == t - begin:
+                for k in range(wanted.size):
+                    row = wanted[k]
+                    for i in range(U(n)):
+                        out[k, j, U(begin) + i] = rows[row, U(at) + i]
+            else:
+                for k in range(wanted.size):
+                    for i in range(begin, t):
+                        out[k, j, i] = np.nan
+                    for i in range(n):
+                        out[k, j, when[i]] = rows[wanted[k], at + i]
