@@ -250,4 +250,5 @@ def _message(rows: pl.DataFrame, bad: pl.DataFrame) -> str:
     when = f" (bar_close {instant:%Y-%m-%d %H:%M} UTC)" if instant is not None else ""
     remedy = "pass on_bad='drop' to sort them" if name == "in_order" else "correct them or pass on_bad='drop'"
     many = f"the first of {bad.height} bad rows" if bad.height > 1 else "the only bad row"
-    return f"{symbol or 'no symbol'}: {rule}{was} in row {at}{when}, {many}; {remedy}"
+    told = f"{symbol or 'no symbol'}: {rule}{was} in row {at}{when}, {many}; {remedy}"
+    return " ".join(told.split())  # a quoted cell may hold line breaks

@@ -74,8 +74,9 @@ def recognise(header: Sequence[str], source: str) -> dict[str, str]:
     if "stamp" not in found and "bar_close" not in found:
         missing.insert(0, "date or timestamp")
     if missing:
+        names = " ".join(", ".join(header).split())
         raise DataError(
-            f"{source}: no column for {', '.join(missing)}; its columns are {', '.join(header) or 'none'}; "
+            f"{source}: no column for {', '.join(missing)}; its columns are {names}; "
             f"name them date, open, high, low, close, volume"
         )
     return found

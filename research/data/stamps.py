@@ -16,15 +16,12 @@ import numpy as np
 import polars as pl
 
 from research.data.sessions import session_closes, sessions
+from research.data.walltimes import as_written
 from research.errors import BadValue, DataError, UnknownName
 
 __all__ = ["Clock", "bar_closes"]
 
 INSTANT = pl.Datetime("us", "UTC")
-_TIME = r"(?:[ T]+(\d{1,2}):?(\d{2})(?::?(\d{2})(?:\.(\d{1,9}))?)?)?$"
-_YEAR_FIRST = r"^(\d{4})[-/.]?(\d{1,2})[-/.]?(\d{1,2})" + _TIME
-_YEAR_LAST = r"^(\d{1,2})[-/.](\d{1,2})[-/.](\d{4})" + _TIME
-_ZONE = r"(\d:?\d{2}(?::?\d{2}(?:\.\d+)?)?) ?(Z|UTC|[+-]\d{2}:?\d{2})$"
 _UNITS = {"s": 1, "m": 60, "min": 60, "h": 3600, "d": 86400}
 
 
@@ -78,7 +75,7 @@ def bar_closes(
         What the stamps leave open and `clock` does not say.
     """
     step = _interval(clock.interval)
-    wall, offset, faults = _read(stamps, clock, source)
+    wall, offset, faults = as_written(stamps, clock.day_first, source)
     offset_known = offset.is_not_null().any()
     midnight = bool((wall.drop_nulls().dt.time() == time()).all())
     day = timedelta(days=1)
@@ -116,86 +113,6 @@ def bar_closes(
             f"pass interval='{_spell(gap)}'"
         )
     return (instants + step).cast(INSTANT), faults
-
-
-def _read(stamps: pl.Series, clock: Clock, source: str) -> tuple[pl.Series, pl.Series, pl.Series]:
-    """Return wall time as written, its offset from UTC (null if not written), and faults."""
-    none = pl.Series([None], dtype=pl.Duration("us")).new_from_index(0, stamps.len())
-    kind = stamps.dtype
-    if kind.is_integer():
-        most = int(stamps.drop_nulls().abs().max() or 0)  # type: ignore[arg-type]
-        if 10_000_000 <= most < 100_000_000:
-            stamps, kind = stamps.cast(pl.String), pl.String()
-        else:
-            unit = 1_000_000 if most < 10**11 else 1000 if most < 10**14 else 1
-            wall = (stamps * unit if most < 10**17 else stamps // 1000).cast(pl.Datetime("us"))
-            return wall, none.fill_null(timedelta(0)), _fault(stamps, wall)
-    if isinstance(kind, pl.Date):
-        wall = stamps.cast(pl.Datetime("us"))
-        return wall, none, _fault(stamps, wall)
-    if isinstance(kind, pl.Datetime):
-        wall = stamps.dt.cast_time_unit("us").dt.replace_time_zone(None)
-        if kind.time_zone is None:
-            return wall, none, _fault(stamps, wall)
-        utc = stamps.dt.cast_time_unit("us").dt.convert_time_zone("UTC").dt.replace_time_zone(None)
-        return wall, (wall - utc).cast(pl.Duration("us")), _fault(stamps, wall)
-    if not isinstance(kind, pl.String):
-        raise DataError(f"{source}: stamps must be dates, times or text, were {kind}; cast the column")
-    digits = stamps.str.strip_chars().str.contains(r"^\d{10}(\d{3}){0,3}$")
-    if stamps.len() and bool(digits.fill_null(value=False).all()):
-        return _read(stamps.str.strip_chars().cast(pl.Int64), clock, source)
-    return _read_text(stamps, clock, source)
-
-
-def _read_text(stamps: pl.Series, clock: Clock, source: str) -> tuple[pl.Series, pl.Series, pl.Series]:
-    text = pl.col("text")
-    zone = pl.col("zone")
-    frame = pl.DataFrame({"text": stamps.str.strip_chars()}).with_columns(zone=text.str.extract(_ZONE, 2))
-    frame = frame.with_columns(text=text.str.replace(_ZONE, "${1}").str.strip_chars())
-    sign = pl.when(zone.str.starts_with("-")).then(-1).otherwise(1)
-    minutes = zone.str.slice(1, 2).cast(pl.Int64, strict=False) * 60 + zone.str.slice(-2).cast(
-        pl.Int64, strict=False
-    )
-    offset = pl.when(zone.is_in(["Z", "UTC"])).then(0).otherwise(sign * minutes)
-
-    last = frame.select(
-        a=text.str.extract(_YEAR_LAST, 1).cast(pl.Int64), b=text.str.extract(_YEAR_LAST, 2).cast(pl.Int64)
-    )
-    day_first = _day_first(last["a"], last["b"], stamps, clock, source)
-    month, day = (2, 1) if day_first else (1, 2)
-
-    def part(first: int, second: int) -> pl.Expr:
-        return pl.coalesce(text.str.extract(_YEAR_FIRST, first), text.str.extract(_YEAR_LAST, second))
-
-    def digits(first: int, second: int) -> pl.Expr:
-        return part(first, second).fill_null("0").str.zfill(2)
-
-    iso = pl.concat_str(
-        part(1, 3), pl.lit("-"), part(2, month).str.zfill(2), pl.lit("-"), part(3, day).str.zfill(2),
-        pl.lit(" "),
-        digits(4, 4), pl.lit(":"), digits(5, 5), pl.lit(":"), digits(6, 6), pl.lit("."),
-        part(7, 7).fill_null("0").str.pad_end(6, "0").str.slice(0, 6),
-    )  # fmt: skip
-    wall = iso.str.strptime(pl.Datetime("us"), "%Y-%m-%d %H:%M:%S%.6f", strict=False)
-    done = frame.select(wall=wall, offset=pl.duration(minutes=offset, time_unit="us"))
-    return done["wall"], done["offset"], _fault(stamps, done["wall"])
-
-
-def _day_first(a: pl.Series, b: pl.Series, stamps: pl.Series, clock: Clock, source: str) -> bool:
-    """Tell d/m/Y from m/d/Y by the numbers above 12, or ask."""
-    if a.null_count() == a.len():
-        return False
-    says_day, says_month = bool((a > 12).any()), bool((b > 12).any())
-    if clock.day_first is not None:
-        return clock.day_first
-    example = stamps.filter(a.is_not_null())[0]
-    if says_day == says_month:
-        why = "some put the day first, some the month" if says_day else "no day is above 12"
-        raise DataError(
-            f"{source}: dates such as {example!r} can be month/day or day/month, {why}; "
-            f"pass day_first=False or day_first=True"
-        )
-    return says_day
 
 
 def _daily(
@@ -285,21 +202,6 @@ def _zone(name: str) -> str:
             "timezone", name, ("UTC", "America/New_York", "Europe/London", "Asia/Tokyo")
         ) from None
     return name
-
-
-def _fault(stamps: pl.Series, wall: pl.Series) -> pl.Series:
-    text = stamps.cast(pl.String)
-    return pl.select(
-        pl.when(wall.is_null()).then(
-            pl.when(text.is_null() | (text == ""))
-            .then(pl.lit("the date must not be missing"))
-            .otherwise(
-                pl.concat_str(
-                    pl.lit("the date must be such as 2005-01-31 or 1/31/2005, was '"), text, pl.lit("'")
-                )
-            )
-        )
-    ).to_series()
 
 
 def _interval(text: str | None) -> timedelta | None:

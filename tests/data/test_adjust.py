@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from research.data.adjust import SPLITS, corporate_actions, factor_from_ratio
 from research.errors import BadValue
+from tests.data.tables import make_bars
 
 ANSWERS = Path(__file__).parents[1] / "answers" / "data"
 
@@ -22,7 +23,11 @@ def pairs(name: str) -> list[dict]:
 def two_bars(row: dict) -> pl.DataFrame:
     close = np.array([row["previous_close"], row["close"]])
     adjusted = np.array([row["previous_adj_close"], row["adj_close"]])
-    return pl.DataFrame({"symbol": row["symbol"], "close": close, "adj_factor": adjusted / close})
+    return priced(row["symbol"], close, adjusted / close)
+
+
+def priced(symbol: str, close: np.ndarray, factor: np.ndarray) -> pl.DataFrame:
+    return make_bars(symbol, close.size).with_columns(close=close, adj_factor=factor)
 
 
 def actions(bars: pl.DataFrame) -> tuple[float, float, float]:
@@ -96,7 +101,7 @@ def penny_shares(decimals: int) -> tuple[pl.DataFrame, float]:
     factor = np.full(400, 0.02)
     factor[200:] *= close[199] / (close[199] - 0.10)
     adjusted = np.round(close * factor, decimals)
-    return pl.DataFrame({"symbol": "PENNY", "close": close, "adj_factor": adjusted / close}), close[199]
+    return priced("PENNY", close, adjusted / close), close[199]
 
 
 def test_rounding_of_a_penny_price_makes_no_dividends():
@@ -123,20 +128,20 @@ def test_a_column_too_coarse_to_show_dividends_says_so(caplog):
 def test_rounding_cannot_hide_a_split():
     close = np.array([30.02, 30.31, 15.07, 15.22])
     adjusted = np.round(close * np.array([1.0, 1.0, 2.0, 2.0]) * 0.0123, 3)
-    bars = pl.DataFrame({"symbol": "X", "close": close, "adj_factor": adjusted / close})
+    bars = priced("X", close, adjusted / close)
     factor = factor_from_ratio(bars, rounded=True)["adj_factor"].to_numpy()
     assert list(factor[1:] / factor[:-1]) == [1.0, 2.0, 1.0]
 
 
 def test_a_stock_without_actions_is_not_called_coarse(caplog):
-    bars = pl.DataFrame({"symbol": "FB", "close": [2.55, 2.57, 2.61], "adj_factor": [1.0, 1.0, 1.0]})
+    bars = priced("FB", np.array([2.55, 2.57, 2.61]), np.ones(3))
     with caplog.at_level(logging.WARNING):
         assert factor_from_ratio(bars, rounded=True)["adj_factor"].to_list() == [1.0, 1.0, 1.0]
     assert not caplog.text
 
 
 def test_a_column_in_full_is_left_alone():
-    bars = pl.DataFrame({"symbol": "X", "close": [20.0, 21.0], "adj_factor": [1 / 3, 1 / 3]})
+    bars = priced("X", np.array([20.0, 21.0]), np.array([1 / 3, 1 / 3]))
     assert factor_from_ratio(bars, rounded=True) is bars
 
 
@@ -150,3 +155,10 @@ def test_a_later_bar_changes_no_earlier_factor():
 def test_an_unknown_basis_is_refused():
     with pytest.raises(BadValue, match="`dividend_basis` must be 'previous_close' or 'ex_close', was 'x'"):
         factor_from_ratio(pl.DataFrame(), basis="x")  # type: ignore[arg-type]
+
+
+def test_a_factor_that_falls_without_a_split_is_told(caplog):
+    bars = make_bars(adj_factor=[1.0, 1.0, 0.97, 0.97, 0.0485])  # a fault, then a reverse split 1:20
+    with caplog.at_level(logging.WARNING):
+        assert factor_from_ratio(bars) is bars
+    assert "ACME: adj_factor falls by 3.00 % at 2020-01-04 21:00:00+00:00 (1 such bars)" in caplog.text
