@@ -32,9 +32,6 @@ import research as rs
 bars = rs.load_sample()
 bars
 
-# %%
-bars.group_by("symbol", maintain_order=True).len("bars")
-
 # %% [markdown]
 # ## Features and scores
 #
@@ -66,16 +63,14 @@ before.vstack(after).equals(rs.feature_matrix(apple, scores), null_equal=True)
 # rows to signals. `ma_crossover` is the old rule, kept as a baseline.
 
 # %%
-rs.STRATEGIES["adaptive_momentum"].summary, rs.STRATEGIES["ma_crossover"].summary
-
-# %%
-rs.DEFAULT_PARAMS["adaptive_momentum"]
+rs.STRATEGIES["adaptive_momentum"].summary, rs.DEFAULT_PARAMS["adaptive_momentum"]
 
 # %% [markdown]
 # ## Backtest
 #
 # Decided at the close, filled at the next open, costs included. The first 30 % of the span are reserved for training
-# and not traded. Returns and rates are in percent.
+# and not traded. `total_return` and `win_rate` are in percent. Every bar leaves a decision, also one without a trade:
+# `gate` names what blocked the entry.
 
 # %%
 span = {"symbol": "AAPL", "start_date": "2005-01-01", "end_date": "2012-12-31", "initial_capital": 100_000}
@@ -86,17 +81,15 @@ result.total_return, result.sharpe_ratio, result.win_rate
 # %%
 result.trades
 
-# %% [markdown]
-# Every bar leaves a decision, also those without a trade: `gate` names what blocked the entry.
-
 # %%
 result.decisions.group_by("gate", maintain_order=True).len("bars")
 
+# %% [markdown]
+# The score-based strategy, the old rule, and buying and holding, side by side (fractions):
+
 # %%
-{
-    name: (result.stats[name], baseline.stats[name])
-    for name in ("trades_per_month", "sharpe_ratio", "max_drawdown")
-}
+figures = ("trades_per_month", "total_return", "sharpe_ratio", "max_drawdown")
+{name: (result.stats[name], baseline.stats[name], result.benchmark.get(name)) for name in figures}
 
 # %% [markdown]
 # ## Sweep
