@@ -30,6 +30,11 @@ class Broker(Protocol):
         """How its orders' ids begin: they say where a trade came from."""
         ...
 
+    @property
+    def bars_per_commit(self) -> int:
+        """How many bars may share a transaction: 1 wherever an order can be real."""
+        ...
+
     def send(self, order: Order) -> Outcome:
         """Make the broker hold `order` as it stands: place it, replace it or cancel it, by its status.
 
@@ -62,9 +67,18 @@ class SimulatedBroker:
 
     It keeps nothing: what waits for the next open is in the account, so the
     engine's snapshot is this broker's snapshot too.
+
+    Parameters
+    ----------
+    bars_per_commit : int, default 20
+        Bars that share a transaction: nothing real is lost with them, and they come
+        out the same again.
     """
 
     prefix: ClassVar[str] = "BT-"
+
+    def __init__(self, bars_per_commit: int = 20) -> None:
+        self.bars_per_commit = bars_per_commit
 
     def send(self, order: Order) -> Outcome:
         """Accept: the account already holds every order that the journal has."""

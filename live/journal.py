@@ -1,9 +1,9 @@
 """The runner's memory: one SQLite file, in which nothing is written twice or by halves.
 
 In: what each bar brought. Out: the same, for people, for the next start, and for
-whoever checks. One bar is one transaction: its rows, the orders it asks for and the
-engine's state after it are on disk together or not at all, so a run that is killed
-at any instant continues from a state that exists.
+whoever checks. A bar is one transaction (a replay's bars share one): its rows, the
+orders it asks for and the engine's state after it are on disk together or not at
+all, so a run that is killed at any instant continues from a state that exists.
 
 No order is sent that is not in here first.
 """
@@ -14,7 +14,7 @@ import hashlib
 import json
 import os
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -179,8 +179,8 @@ class Journal:
             db.execute("COMMIT")
         except sqlite3.Error as problem:
             raise OutputError(
-                f"journal {self.path} cannot be written ({problem}); nothing of this bar was kept or sent, "
-                "run the same command again to continue"
+                f"journal {self.path} cannot be written ({problem}); nothing since the last commit was "
+                "kept or sent, run the same command again to continue"
             ) from problem
         finally:
             if db.in_transaction:
@@ -221,24 +221,25 @@ class Journal:
             _write_events(db, events, None, None)
             db.execute(INSERT["snapshot"], (bar, kernels, hashlib.sha256(state).hexdigest(), state))
 
-    def record(self, bar: BarRecord, state: bytes) -> None:
-        """Write one bar, its orders and the engine's state after it, in one transaction."""
+    def record(self, bars: Sequence[BarRecord], state: bytes) -> None:
+        """Write bars, their orders and the engine's state after the last of them, in one transaction."""
         with self._transaction() as db:
-            # The state before this bar must still be there: else another runner has written this bar.
+            # The state before these bars must still be there: else another runner has written them.
             moved = db.execute(
                 "UPDATE snapshot SET bar = ?, sha256 = ?, state = ? WHERE bar = ?",
-                (bar.bar, hashlib.sha256(state).hexdigest(), state, bar.bar - 1),
+                (bars[-1].bar, hashlib.sha256(state).hexdigest(), state, bars[0].bar - 1),
             )
             if moved.rowcount != 1:
                 raise OutputError(
                     f"journal {self.path} has gone on without this run: another runner writes it; stop one"
                 )
-            db.executemany(INSERT["bars"], bar.bars)
-            db.executemany(INSERT["decisions"], bar.decisions)
-            db.executemany(INSERT["orders"], map(order_row, bar.orders))
-            db.executemany(INSERT["fills"], bar.fills)
-            db.execute(INSERT["equity"], bar.equity)
-            _write_events(db, bar.events, bar.bar, text_of(bar.bar_close))
+            for bar in bars:
+                db.executemany(INSERT["bars"], bar.bars)
+                db.executemany(INSERT["decisions"], bar.decisions)
+                db.executemany(INSERT["orders"], map(order_row, bar.orders))
+                db.executemany(INSERT["fills"], bar.fills)
+                db.execute(INSERT["equity"], bar.equity)
+                _write_events(db, bar.events, bar.bar, text_of(bar.bar_close))
 
     def update(self, orders: Iterable[Order]) -> None:
         """Write what a broker said to orders."""

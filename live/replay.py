@@ -16,7 +16,7 @@ from pathlib import Path
 
 import polars as pl
 
-from live.broker import SimulatedBroker
+from live.broker import Broker, SimulatedBroker
 from live.continuation import digest_of, require_bars, require_settings, settings_of
 from live.feed import ReplayFeed
 from live.journal import Journal
@@ -61,7 +61,13 @@ class Replay:
         return self.feed.count_after(self.runner.engine.last_bar)
 
 
-def open_replay(request: Request, bars: pl.DataFrame, journal: str | Path, source: str = "sample") -> Replay:
+def open_replay(
+    request: Request,
+    bars: pl.DataFrame,
+    journal: str | Path,
+    source: str = "sample",
+    broker: Broker | None = None,
+) -> Replay:
     """Begin a replay, or take one up where its journal ends.
 
     Parameters
@@ -73,6 +79,8 @@ def open_replay(request: Request, bars: pl.DataFrame, journal: str | Path, sourc
         The journal's file; made if it does not exist, never overwritten.
     source : str
         What the bars are called in the journal.
+    broker : Broker, optional
+        Default: the simulated one.
 
     Raises
     ------
@@ -96,7 +104,7 @@ def open_replay(request: Request, bars: pl.DataFrame, journal: str | Path, sourc
     prepared = request.prepare(bars)
     panel = prepared.panel
     feed = ReplayFeed(bars, panel.symbols, panel.bar_close[-1])
-    broker = SimulatedBroker()
+    broker = broker or SimulatedBroker()
     settings = settings_of(request, prepared, broker.prefix)
     book = Journal.at(journal)
     continued = not book.is_new

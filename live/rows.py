@@ -16,7 +16,6 @@ import numpy as np
 from live.book import Book
 from live.orders import Leg, Order, Status
 from research.kernels import account as ac
-from research.kernels import signals as sg
 
 if TYPE_CHECKING:
     from research.data.panel import Panel
@@ -135,6 +134,8 @@ def record_of(
 
 
 def _decision(brought: Advance, gate: str, bar: int, when: str, k: np.intp) -> Row:
+    from research.kernels import signals as sg  # Numba: not for those who only ask for --help
+
     read = brought.features[:, k, 0].tolist()
     scores = {n: None if math.isnan(v) else v for n, v in zip(brought.names, read, strict=True)}
     signal: list[float] = brought.signals[:, k, 0].tolist()

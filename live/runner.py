@@ -9,6 +9,9 @@ For each bar, in this order:
 2. One transaction writes the bar, its decisions, fills and orders, and the engine's state.
 3. Only then are the orders sent, and what the broker said is written.
 
+A broker that executes nothing for real may let several bars share a transaction
+(`bars_per_commit`): a kill then costs those bars, which come out the same again.
+
 Starting is recovering: whatever the journal holds unsent is sent first, whether the
 last run ended or was killed.
 """
@@ -32,6 +35,7 @@ if TYPE_CHECKING:
     from live.feed import Feed
     from live.journal import Journal
     from live.orders import Order
+    from live.rows import BarRecord
     from research.engine import UnifiedTradingEngine
 
 __all__ = ["Runner"]
@@ -54,6 +58,7 @@ class Runner:
         self.engine, self.broker, self.feed, self.journal = engine, broker, feed, journal
         self.book = Book(broker.prefix, engine.strategy.name, journal.orders("open"))
         self._absent = journal.absent()
+        self._unwritten: list[BarRecord] = []
 
     def run(
         self,
@@ -91,6 +96,7 @@ class Runner:
                 self.step(bars)
                 taken += 1
                 on_bar()
+            self.commit()
         except OnepathError:
             raise
         except Exception as problem:
@@ -99,12 +105,22 @@ class Runner:
         return taken
 
     def step(self, bars: pl.DataFrame) -> None:
-        """Take the bars of one instant: advance, write, send."""
+        """Take the bars of one instant, and commit unless more bars share the transaction."""
         brought = self.engine.advance(bars, fill=self.broker.fill)
         record = record_of(brought, self.engine.account, self.engine.strategy, self.book, self._absent)
-        self.journal.record(record, self.engine.snapshot())
         self.book.put(record.orders)
-        self._send(order for order in record.orders if not order.sent)
+        self._unwritten.append(record)
+        if len(self._unwritten) >= self.broker.bars_per_commit:
+            self.commit()
+
+    def commit(self) -> None:
+        """Write the bars taken since the last commit, and send the orders that they left unsent."""
+        if not self._unwritten:
+            return
+        self.journal.record(self._unwritten, self.engine.snapshot())
+        latest = {order.id: order for record in self._unwritten for order in record.orders}
+        self._unwritten = []
+        self._send(order for order in latest.values() if not order.sent)
 
     @property
     def bar(self) -> int:

@@ -1,0 +1,246 @@
+"""A replay is the backtest, whatever it is cut into: stopped, continued, one bar at a time."""
+
+import json
+import random
+
+import numpy as np
+import polars as pl
+import pytest
+from polars.testing import assert_frame_equal
+
+from live.journal import Journal
+from live.replay import fills_frame, open_replay
+from research.data import load_sample
+from research.errors import DataError, NotEnoughHistory, SnapshotMismatch, UnknownName
+from research.execution import Execution
+from research.request import Request
+from research.simulation.backtest import backtest, run_unified_backtest
+from tests.live.helpers import change, content, query, replayed, request
+
+FILL = ["bar_close", "symbol", "side", "quantity", "price", "fee", "reason", "ambiguous", "decided_at"]
+BUSY = {"target_atr": 2.0, "trail_atr": 2.0, "time_limit": 12, "allow_short": 1, "threshold": 0.2}
+
+
+@pytest.fixture(scope="module")
+def straight(tmp_path_factory):
+    """Return a journal of one run from start to end."""
+    path = tmp_path_factory.mktemp("straight") / "run.sqlite"
+    replayed(path)
+    return path
+
+
+# --- the same orders as the backtest ---------------------------------------------------------------
+
+
+@pytest.mark.parametrize("strategy", ["adaptive_momentum", "ma_crossover"])
+def test_whole_sample_gives_the_backtests_orders_decisions_and_equity(strategy, tmp_path):
+    """All five symbols on one account, all 3,270 bars: every order, bit for bit."""
+    path = tmp_path / "run.sqlite"
+    assert replayed(path, Request(strategy)) == 3270
+    result = run_unified_backtest(strategy=strategy)
+    assert result.orders.height > 50
+    compare(path, result)
+
+
+@pytest.mark.parametrize("strategy", ["adaptive_momentum", "ma_crossover"])
+def test_every_kind_of_exit_and_shorts_are_the_same_too(strategy, tmp_path):
+    params = BUSY if strategy == "adaptive_momentum" else {k: v for k, v in BUSY.items() if k != "threshold"}
+    asked = request(
+        strategy, ["AAPL", "IBM", "MSFT"], "2003-01-01", "2007-12-31", params=params, train_fraction=0.0,
+        execution=Execution(allow_short=True),
+    )  # fmt: skip
+    path = tmp_path / "run.sqlite"
+    replayed(path, asked)
+    result = backtest(asked, load_sample())
+    assert {"entry", "target", "trail"} <= set(result.orders["reason"])
+    compare(path, result)
+
+
+def compare(path, result):
+    journal = Journal.at(path)
+    try:
+        assert_frame_equal(fills_frame(journal).select(FILL), result.orders.select(FILL), check_exact=True)
+    finally:
+        journal.close()
+    first = result.prepared.first
+    rows = query(path, "SELECT equity, cash, exposure FROM equity ORDER BY bar")[
+        result.prepared.trade_from - first :
+    ]
+    assert rows == result.equity.select("equity", "cash", "exposure").rows()
+    decided = query(
+        path,
+        """SELECT bar_close, symbol, scores, entry, exit, weight, stop, target, trail, time_limit, gate,
+           position, intent, intent_reason FROM decisions ORDER BY bar, symbol""",
+    )
+    table = result.decisions.with_columns(pl.col("bar_close").dt.strftime("%Y-%m-%dT%H:%M:%SZ"))
+    table = table.with_columns(pl.col(pl.Float64).fill_nan(None))
+    named = ["entry", "exit", "weight", "stop", "target", "trail", "limit", "gate", "position", "intent"]
+    scores = [c for c in table.columns if c not in {"bar_close", "symbol", "intent_reason", *named}]
+    assert len(decided) == table.height
+    for row, (when, symbol, read, *values) in zip(table.iter_rows(named=True), decided, strict=True):
+        assert (when, symbol) == (row["bar_close"], row["symbol"])
+        assert json.loads(read) == {name: row[name] for name in scores}
+        assert values == [row[name] for name in [*named, "intent_reason"]]
+
+
+# --- stopped and continued ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_stopped_at_random_bars_and_continued_is_one_run(straight, tmp_path, seed):
+    draw = random.Random(seed)
+    path = tmp_path / "run.sqlite"
+    while replayed(path, most=draw.choice([1, 2, 3, 30, 80])):
+        pass
+    assert content(path) == content(straight)
+
+
+def test_one_bar_at_a_time_is_one_run(tmp_path):
+    asked = request(start="2007-11-01", end="2007-12-31", train_fraction=0.0)
+    straight, once = tmp_path / "straight.sqlite", tmp_path / "once.sqlite"
+    bars = replayed(straight, asked)
+    assert [replayed(once, asked, most=1) for _ in range(bars + 2)] == [1] * bars + [0, 0]
+    assert content(once) == content(straight)
+    assert query(straight, "SELECT count(*) FROM fills") > [(0,)]
+
+
+def test_a_finished_journal_is_left_as_it_is(straight):
+    before = straight.read_bytes()
+    assert replayed(straight) == 0
+    assert straight.read_bytes() == before
+
+
+def test_bars_that_came_in_since_are_taken(tmp_path):
+    """A file of bars that grows by a day is continued; what was decided does not move."""
+    bars = load_sample(["IBM"])
+    instants = bars["bar_close"]
+    asked = Request("adaptive_momentum", start="2005-01-03")
+    path = tmp_path / "run.sqlite"
+    assert replayed(path, asked, bars=bars.filter(pl.col("bar_close") <= instants[1500])) > 0
+    before = content(path)
+    for day in (1501, 1502):
+        assert replayed(path, asked, bars=bars.filter(pl.col("bar_close") <= instants[day])) == 1
+    after = content(path)
+    for table in ("bars", "decisions", "fills", "equity", "meta"):
+        assert after[table][: len(before[table])] == before[table]
+    assert len(after["equity"]) == len(before["equity"]) + 2
+
+
+# --- what is journalled --------------------------------------------------------------------------------
+
+
+def test_every_bar_of_the_span_is_in_the_journal_and_none_of_the_warm_up(straight):
+    prepared = request().prepare(load_sample())
+    panel = prepared.panel[prepared.first :]
+    assert prepared.first > 1000
+    assert query(straight, "SELECT min(bar), count(*) FROM equity") == [(prepared.first, len(panel))]
+    closes = query(
+        straight, "SELECT close, volume, split, dividend FROM bars WHERE symbol = 'IBM' ORDER BY bar"
+    )
+    ibm = panel.symbols.index("IBM")
+    expected = np.stack([panel.close, panel.volume, panel.split, panel.dividend])[:, :, ibm].T
+    assert closes == [tuple(row) for row in expected.tolist()]
+    assert query(straight, "SELECT count(*) FROM decisions") == [(int(np.isfinite(panel.close).sum()),)]
+
+
+def test_ids_are_the_simulated_brokers(straight):
+    assert query(straight, "SELECT count(*) FROM orders WHERE id NOT LIKE 'BT-%' OR length(id) > 48") == [
+        (0,)
+    ]
+
+
+def test_missing_bars_are_told_once_and_an_entry_that_met_one_lapsed(tmp_path, straight):
+    """Take away the bar at which an entry would have filled, and one more."""
+    (bar, close, symbol) = query(
+        straight,
+        """SELECT f.bar, f.bar_close, f.symbol FROM fills f WHERE reason = 'entry' ORDER BY f.seq LIMIT 1""",
+    )[0]
+    gone = pl.lit(close).str.to_datetime("%+", time_unit="us", time_zone="UTC")
+    late = gone + pl.duration(days=1)
+    hole = pl.col("bar_close").is_between(gone, late) & (pl.col("symbol") == symbol)
+    path = tmp_path / "run.sqlite"
+    replayed(path, bars=load_sample().filter(~hole))
+    told = query(path, "SELECT kind, symbol, text FROM events WHERE bar IS NOT NULL ORDER BY seq LIMIT 3")
+    assert [row[:2] for row in told] == [("missing bar", symbol), ("lapsed", symbol), ("bars again", symbol)]
+    assert "lapsed: no bar" in told[1][2]
+    legs = query(
+        path,
+        f"SELECT leg, status, note FROM orders WHERE bar = {bar - 1} AND symbol = '{symbol}' ORDER BY leg",
+    )
+    assert legs == [("entry", "lapsed", "no bar"), ("stop", "cancelled", "no position is left")]
+
+
+# --- refusals --------------------------------------------------------------------------------------------
+
+
+def test_other_settings_are_refused_by_name(tmp_path):
+    path = tmp_path / "run.sqlite"
+    replayed(path, most=3)
+    before = path.read_bytes()
+    others = {
+        "strategy": request("ma_crossover"),
+        "symbols": request(symbols=["AAPL"]),
+        "parameter threshold": request(params={"threshold": 0.7}),
+        "capital": request(initial_capital=5.0e4),
+        "start": request(start="2006-06-02"),
+        "end": request(end=None),
+        "execution commission": request(execution=Execution(commission=0.0)),
+        "train_fraction": request(train_fraction=0.2),
+    }
+    for name, asked in others.items():
+        with pytest.raises(SnapshotMismatch, match=f"was made with {name} .* this run has") as refusal:
+            replayed(path, asked)
+        assert "\n" not in str(refusal.value)
+    assert path.read_bytes() == before
+
+
+def test_other_bars_are_refused_with_the_bar_that_differs(tmp_path):
+    path = tmp_path / "run.sqlite"
+    replayed(path, most=100)
+    sample = load_sample()
+    day = pl.col("bar_close").dt.date() == pl.date(2006, 7, 14)
+    here = day & (pl.col("symbol") == "IBM")
+    other = sample.with_columns(volume=pl.when(here).then(pl.col("volume") + 1).otherwise("volume"))
+    with pytest.raises(DataError, match=r"IBM: the bar of 2006-07-14T20:00:00Z .*volume .*, now "):
+        replayed(path, bars=other)
+    with pytest.raises(DataError, match="is not that of journal"):
+        replayed(path, bars=sample.filter(~here))
+    early = pl.col("bar_close").dt.year() < 2001
+    with pytest.raises(DataError, match="before the span"):
+        replayed(
+            path, bars=sample.with_columns(pl.when(early).then(pl.col("close") * 1.001).otherwise("close"))
+        )
+    with pytest.raises(DataError, match="these bars to"):
+        replayed(path, bars=sample.filter(pl.col("bar_close").dt.date() < pl.date(2006, 8, 1)))
+    assert replayed(path, most=1) == 1
+
+
+def test_other_kernels_are_refused(tmp_path):
+    path = tmp_path / "run.sqlite"
+    replayed(path, most=1)
+    change(path, "UPDATE snapshot SET kernels = '0123456789abcdef'")
+    with pytest.raises(SnapshotMismatch, match="made by kernels 0123456789abcdef, these are"):
+        replayed(path)
+
+
+def test_a_snapshot_whose_bytes_changed_is_refused_before_it_is_read(tmp_path):
+    path = tmp_path / "run.sqlite"
+    replayed(path, most=1)
+    change(path, "UPDATE snapshot SET state = substr(state, 1, length(state) - 1) || x'00'")
+    with pytest.raises(SnapshotMismatch, match="hash differs"):
+        replayed(path)
+
+
+@pytest.mark.parametrize(
+    ("asked", "refusal"),
+    [
+        (request(symbols=["APPL"]), UnknownName),
+        (request("adaptive_momentun"), UnknownName),
+        (request(params={"treshold": 1}), UnknownName),
+        (request(symbols=["FB"], start=None, end="2012-08-01"), NotEnoughHistory),
+    ],
+)
+def test_a_refused_request_leaves_no_file(asked, refusal, tmp_path):
+    with pytest.raises(refusal):
+        open_replay(asked, load_sample(), tmp_path / "run.sqlite")
+    assert list(tmp_path.iterdir()) == []
