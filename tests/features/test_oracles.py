@@ -6,17 +6,17 @@ import numpy as np
 import polars as pl
 import pytest
 from numpy.typing import NDArray
-from research.features.catalogue import FEATURES
 
 from research.data.sample import load_sample
-from tests.features.oracles import ORACLES
+from research.features.catalogue import FEATURES, feature
+from tests.features.oracles import ORACLES, momentum, price, reversion, trend, volatility, volume
 from tests.features.oracles.lookbacks import RECURSIVE, WINDOW
 from tests.features.oracles.market import Market
 from tests.features.oracles.mutants import MUTANTS
 from tests.features.oracles.synthetic import synthetic
 from tests.features.oracles.tables import bar_table, own_bars
 from tests.features.oracles.tolerance import RELATIVE, disagreements, undecided
-from tests.features.oracles.windows import Bars, Series
+from tests.features.oracles.windows import Bars, Oracle, Series
 
 pytestmark = pytest.mark.filterwarnings("error")
 
@@ -122,3 +122,36 @@ def test_comparison_refuses_wrong_variants(stocks: list[Bars], name: str) -> Non
 def test_rounding_decides_almost_nowhere(stocks: list[Bars], name: str) -> None:
     for bars in stocks:
         assert undecided(name, bars).mean() < 0.01
+
+
+OTHER_WINDOWS = {
+    "ret_33": price.log_change(33),
+    "dist_sma_37": trend.dist_sma(37),
+    "sma_10_100": trend.sma_over_sma(10, 100),
+    "sma_cross_5_60": trend.sma_cross(5, 60),
+    "slope_31": trend.log_slope(31),
+    "rsi_9": momentum.rsi(9),
+    "cci_14": momentum.cci(14),
+    "mfi_21": momentum.mfi(21),
+    "aroonosc_25": momentum.aroon(25),
+    "adx_10": momentum.adx(10),
+    "vol_100": volatility.vol(100),
+    "bb_pctb_50": volatility.bb_pctb(50),
+    "maxdd_250": volatility.max_drawdown(250),
+    "cmf_21": volume.chaikin(21),
+    "obv_slope_10": volume.obv_slope(10),
+    "z_100": reversion.log_z(100),
+    "ou_halflife_120": reversion.half_life(120),
+    "variance_ratio_2_126": reversion.variance_ratio(2, 126),
+}
+
+
+def test_other_windows_of_a_family() -> None:
+    market = Market.of(load_sample(["IBM"]), list(OTHER_WINDOWS))
+    for name, formula in OTHER_WINDOWS.items():
+        value, expected = market.values["IBM"][name], Oracle(formula)(*market.bars["IBM"])
+        lookback = feature(name).lookback
+        expected = np.where(np.arange(len(expected)) < lookback, np.nan, expected)
+        seeded = 2 * lookback if feature(name).recursive else 0
+        wrong = disagreements(name.rstrip("0123456789_"), value, expected, seeded)
+        assert not wrong.any(), complaint(name, "IBM", wrong, value, expected)

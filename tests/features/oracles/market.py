@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import polars as pl
+
 from research.features.catalogue import FEATURES
 from research.features.matrix import feature_matrix
-
 from tests.features.oracles.tables import own_bars
 from tests.features.oracles.windows import Bars, Series
 

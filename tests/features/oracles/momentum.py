@@ -163,10 +163,9 @@ def directional(n: int) -> Callable[[Bars], tuple[Series, Series]]:
         plus = wilder(np.where((up > down) & (up > 0), up, 0.0), n)
         minus = wilder(np.where((down > up) & (down > 0), down, 0.0), n)
         average = wilder(true_range, n)
-        idle = still(average, close)
-        di = np.where(idle, 0.0, ratio(100 * (plus - minus), average))
+        di = np.where(still(average, close), 0.0, ratio(100 * (plus - minus), average))
         both = plus + minus
-        dx = np.where(idle | (both == 0), 0.0, ratio(100 * np.abs(plus - minus), both))
+        dx = np.where(still(both, close), 0.0, ratio(100 * np.abs(plus - minus), both))
         return np.where(np.isnan(average), np.nan, di), np.where(np.isnan(average), np.nan, dx)
 
     return formula

@@ -7,9 +7,9 @@ The floor says what "relative" means where terms cancel. A feature made of terms
 so below 1e-4·SIZE a relative error is an error of that rounding: `floor = 1e-4 · SIZE`, an
 absolute tolerance of 1e-13·SIZE.
 
-A recursive feature starts from a seed, TA-Lib's not always ours, and stops being NaN when the seed
-weighs 1e-9. Until it has seen that many bars once more the difference of the seeds is part of
-the truth, so there the floor is SIZE itself; after it, as above.
+A recursive feature starts from a seed, TA-Lib's not always ours, and stops being NaN when the error that
+this leaves is 1e-9 in the unit of its output. Until it has seen that many bars once more the
+difference of the seeds is part of the truth, so there the floor is 1; after it, as above.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ SIZE: dict[str, float] = {
 def floor(name: str, bars: int, settled: int = 0) -> Series:
     """(bars,) floors; `settled` is the bar from which the seed no longer counts."""
     size = SIZE.get(name, 1.0)
-    return np.where(np.arange(bars) < settled, size, 1e-4 * size)
+    return np.where(np.arange(bars) < settled, 1.0, 1e-4 * size)
 
 
 def disagreements(name: str, value: Series, expected: Series, settled: int = 0) -> NDArray[np.bool_]:
