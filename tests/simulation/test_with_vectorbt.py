@@ -110,7 +110,7 @@ def test_orders_agree_on_the_sample():
 def test_at_least_twenty_thousand_orders():
     """The figure of the parity claim, in one place: signals, stops, targets and trails on the sample."""
     bars, total = sample(), 0
-    for seed, (name, (protection, _)) in enumerate(PROTECTIONS.items()):
+    for seed, (protection, _) in enumerate(PROTECTIONS.values()):
         signals = wants(25, bars.close.shape[1], seed, **protection, weight=(0.05, 0.95))
         count, _ = same_orders(bars, signals, Execution(dividends=False))
         total += count
