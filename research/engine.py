@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import io
 import json
+import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 
@@ -304,7 +305,7 @@ class UnifiedTradingEngine:
             with np.load(io.BytesIO(data), allow_pickle=False) as saved:
                 parts = {name: saved[name] for name in saved.files}
             settings = json.loads(parts["settings"].tobytes())
-        except (ValueError, OSError, KeyError, EOFError) as broken:
+        except (ValueError, OSError, KeyError, EOFError, zipfile.BadZipFile) as broken:
             raise SnapshotMismatch(
                 f"the engine's snapshot cannot be read ({type(broken).__name__}); start anew from the bars"
             ) from broken

@@ -15,7 +15,8 @@ from datetime import UTC, date, datetime, timedelta
 import numpy as np
 import polars as pl
 
-from research.data import Panel, periods_per_year, to_panel
+from research.data.panel import Panel, PanelBuilder
+from research.data.sessions import periods_per_year
 from research.errors import BadValue, NotEnoughHistory, UnknownName
 from research.execution import Execution
 from research.features.matrix import FeatureStream
@@ -131,7 +132,8 @@ class Request:
             )
         symbols = self._symbols(bars)
         bars = bars.filter(pl.col("symbol").is_in(symbols))
-        panel = to_panel(bars if end is None else bars.filter(pl.col("bar_close") < end), symbols)
+        until = bars if end is None else bars.filter(pl.col("bar_close") < end)
+        panel = PanelBuilder(symbols).push(until)  # a symbol may have no bar before the end
         return self._cut(panel, start, account_symbols)
 
     def _symbols(self, bars: pl.DataFrame) -> list[str]:

@@ -155,5 +155,11 @@ def make_plan(names: Sequence[str]) -> Plan:
 
 
 def _window(step: Step) -> int:
-    """Return the earlier bars that a step reads of its columns; a return needs no more than itself."""
-    return 1 if step.warmup else max(step.reach, 1)
+    """Return the earlier bars that a step needs in its columns.
+
+    A return needs no more than itself. A statistic also needs to see that its warm-up
+    is over, which it tells by the rows before the block.
+    """
+    if step.warmup:
+        return 1
+    return max(step.reach, step.lookback if step.code < do.N_TREES else 1, 1)
