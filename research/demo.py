@@ -1,0 +1,195 @@
+"""The tour: the main job on five real stocks, from bars to a replay that makes the same orders.
+
+1. The old rule and the score-based one are backtested day by day on one account.
+2. A grid of parameters is swept with vectorbt and drawn as a heatmap.
+3. The live runner replays the same bars one at a time, and its orders are held
+   against the backtest's, number by number.
+4. Report, heatmap, signals and tables are written to a folder.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from live.replay import open_replay
+from research.data import load_sample
+from research.files import output_folder
+from research.report.export import export_signals, write_table
+from research.report.tearsheet import report_html, summary, write_text
+from research.report.terminal import comparison
+from research.request import Request
+from research.simulation.backtest import BacktestResult, backtest
+from research.simulation.sweep import SweepResult, sweep
+
+__all__ = ["GRID", "matched_orders", "tour"]
+
+STRATEGIES = ("ma_crossover", "adaptive_momentum")
+SWEPT = "adaptive_momentum"
+# 15 × 9 × 8 = 1,080 cells, each on every symbol.
+GRID: dict[str, list[float]] = {
+    "threshold": [round(0.1 * i, 1) for i in range(15)],
+    "stop_atr": [1.0, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0],
+    "min_trend": [20.0, 30.0, 40.0, 50.0, 60.0, 70.0, 80.0, 90.0],
+}
+SHOWN = (
+    "trades_per_month",
+    "total_return",
+    "sharpe_ratio",
+    "max_drawdown",
+    "win_rate",
+    "exposure",
+    "costs_paid",
+)
+
+
+def tour(out: Path, console: Console | None = None) -> dict[str, Any]:
+    """Run the tour and write its files to `out`; return what summary.json says.
+
+    Raises
+    ------
+    OutputError
+        `out` cannot be written; nothing was run.
+    """
+    folder = output_folder(out)
+    console = console or Console()
+    bars = load_sample()
+    symbols = bars["symbol"].unique().sort().to_list()
+    span = f"{str(bars['bar_close'].min())[:10]} to {str(bars['bar_close'].max())[:10]}"
+    console.print(f"[bold]onepath[/] on {bars.height:,} daily bars of {', '.join(symbols)}, {span}")
+    console.print("first run: kernels are compiled once, which takes a minute; later runs load them\n")
+
+    with _progress(console) as progress:
+        task = progress.add_task("backtests", total=len(STRATEGIES))
+        results: list[BacktestResult] = []
+        for name in STRATEGIES:
+            results.append(backtest(Request(name), bars))
+            progress.advance(task)
+    labels = ("ma_crossover (old rule)", "adaptive_momentum (scores)")
+    columns = {label: r.stats for label, r in zip(labels, results, strict=True)}
+    begin, end = results[0].equity["bar_close"][0], results[0].equity["bar_close"][-1]
+    title = f"Backtests on one account, traded {begin:%Y-%m-%d} to {end:%Y-%m-%d}, after costs"
+    console.print(comparison(columns | {"buy and hold": results[0].benchmark}, title, SHOWN))
+    for note in dict.fromkeys(note for r in results for note in r.notes):
+        console.print(f"note: {note}")
+
+    swept = sweep(bars, SWEPT, GRID)
+    console.print(
+        f"\n{swept.metrics.height:,} backtests swept: {_cells():,} cells of {SWEPT} × {len(symbols)} symbols"
+    )
+    for note in swept.notes:
+        console.print(f"note: {note}")
+
+    replays = {}
+    with _progress(console) as progress:
+        for name, result in zip(STRATEGIES, results, strict=True):
+            task = progress.add_task(
+                f"replay {name}", total=len(result.prepared.panel) - result.prepared.first
+            )
+            replays[name] = _replay(name, bars, result, partial(progress.advance, task))
+    for name, (made, matched) in replays.items():
+        console.print(
+            f"live.runner --replay, {name}: {made} orders, {matched} of the backtest's "
+            f"{results[STRATEGIES.index(name)].orders.height} matched in every number"
+        )
+
+    told = {
+        **summary(results),
+        "sweep": _sweep_summary(swept),
+        "replay": {name: {"orders": made, "matched": matched} for name, (made, matched) in replays.items()},
+    }
+    _write(folder, bars, results, swept, told, console)
+    return told
+
+
+def _replay(
+    name: str, bars: pl.DataFrame, result: BacktestResult, on_bar: Callable[[], None]
+) -> tuple[int, int]:
+    """Replay a strategy through the live runner; return its orders, and how many are the backtest's."""
+    with tempfile.TemporaryDirectory() as scratch:
+        replay = open_replay(Request(name), bars, Path(scratch) / "journal.sqlite")
+        replay.runner.run(on_bar=on_bar)
+        fills = replay.journal.rows(
+            "SELECT bar_close, symbol, side, reason, quantity, price, fee FROM fills ORDER BY seq"
+        )
+        replay.journal.close()
+    return len(fills), matched_orders(fills, result.orders)
+
+
+def matched_orders(replayed: Sequence[tuple[object, ...]], tested: pl.DataFrame) -> int:
+    """Return how many orders of a journal and a backtest are the same, to the bit where it is a number.
+
+    Parameters
+    ----------
+    replayed : sequence of tuple
+        bar_close (ISO text), symbol, side (+1, −1), reason, quantity, price, fee.
+    tested : DataFrame
+        `BacktestResult.orders`.
+    """
+    rows = tested.select(
+        pl.col("bar_close").dt.replace_time_zone(None).dt.strftime("%Y-%m-%dT%H:%M:%S"),
+        "symbol",
+        pl.when(pl.col("side") == "buy").then(1).otherwise(-1),
+        "reason",
+        "quantity",
+        "price",
+        "fee",
+    ).rows()
+    ours = {(str(row[0])[:19], *row[1:]) for row in replayed}
+    return sum(row in ours for row in rows)
+
+
+def _cells() -> int:
+    return int(np.prod([len(values) for values in GRID.values()]))
+
+
+def _sweep_summary(swept: SweepResult) -> dict[str, object]:
+    return {
+        "strategy": SWEPT,
+        "grid": GRID,
+        "cells": _cells(),
+        "backtests": swept.metrics.height,
+        "notes": list(swept.notes),
+    }
+
+
+def _write(
+    folder: Path,
+    bars: pl.DataFrame,
+    results: list[BacktestResult],
+    swept: SweepResult,
+    told: dict[str, Any],
+    console: Console,
+) -> None:
+    """Write everything the tour made, and say where."""
+    heatmap = swept.heatmap("threshold", "stop_atr", "sharpe_ratio")
+    named = [(r.request.strategy, r) for r in results]
+    trades = pl.concat([r.trades.select(pl.lit(name).alias("strategy"), pl.all()) for name, r in named])
+    write_text(report_html(results), folder / "report.html")
+    write_text(heatmap.to_html(include_plotlyjs=True, config={"displaylogo": False}), folder / "heatmap.html")
+    export_signals(bars, folder / "signals.csv", SWEPT)
+    write_table(trades, folder / "trades.csv")
+    write_text(json.dumps(told, indent=2) + "\n", folder / "summary.json")
+    console.print(f"\nwritten to {folder.resolve()}:")
+    for name, what in (
+        ("report.html", "equity, drawdown, trades and what blocked entries"),
+        ("heatmap.html", "Sharpe ratio over the grid, further parameters on sliders"),
+        ("signals.csv", "every score, entry, exit, weight, stop, target, trail"),
+        ("trades.csv", "round trips of both strategies"),
+        ("summary.json", "every figure"),
+    ):
+        console.print(f"  {name:<13} {what}")
+
+
+def _progress(console: Console) -> Progress:
+    columns = (TextColumn("{task.description:<26}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    return Progress(*columns, console=console)
