@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 import tomllib
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -132,6 +133,7 @@ DOORS = {
 }
 
 
+@cache
 def imported(path: Path) -> set[str]:
     """Top-level names of all modules that a file imports, at any depth of its code."""
     names: set[str] = set()
