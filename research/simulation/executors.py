@@ -7,6 +7,7 @@ one place (`settle`), by the formulas of `research.evidence.metrics`.
 
 from __future__ import annotations
 
+import gc
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -109,6 +110,8 @@ class VectorbtExecutor:
             split=split, initial_capital=self._capital, bar_close=lane.bar_close,
         )  # fmt: skip
         self._ran = run.engine
+        # Portfolios hold themselves in a cycle; left alone, those of many chunks would lie in memory.
+        gc.collect(1)
         return run
 
     def orders(self, lane: Lane, signals: F64) -> Orders:

@@ -35,7 +35,7 @@ __all__ = ["SweepResult", "sweep"]
 F64 = NDArray[np.float64]
 _MB = 1024.0 * 1024.0
 _FEATURE_SHARE = 0.5  # of the budget that features may hold; the rest is for accounts
-_MOST_CELLS = 128  # of a chunk: a larger one is no faster, and Ctrl-C would lose more
+_MOST_CELLS = 64  # of a chunk: a larger one is no faster, and Ctrl-C would lose more
 
 
 def sweep(
