@@ -49,7 +49,7 @@ def equity_figure(results: Sequence[BacktestResult]) -> go.Figure:
             x=held["bar_close"].to_list(), y=values.to_list(), name="buy and hold", legendgroup="held",
             showlegend=row == 1, line={"color": GREY, "width": 1.2, "dash": "dot"}, row=row, col=1,
         )  # fmt: skip
-    sheet.update_yaxes(title_text="USD, log scale", type="log", tickformat="~s", row=1, col=1)
+    sheet.update_yaxes(title_text="USD, log scale", type="log", dtick="D2", tickformat="~s", row=1, col=1)
     sheet.update_yaxes(title_text="% below peak", row=2, col=1)
     sheet.update_yaxes(title_text="% of equity", row=3, col=1)
     sheet.update_xaxes(title_text="close of the bar (UTC)", row=3, col=1)

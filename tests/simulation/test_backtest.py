@@ -1,0 +1,156 @@
+"""The backtest's figures and tables, held against the account they come from."""
+
+import numpy as np
+import polars as pl
+import pytest
+
+from research.data import load_sample
+from research.errors import NotEnoughHistory, UnknownName
+from research.execution import Execution
+from research.simulation.backtest import run_unified_backtest
+
+STRATEGIES = ("adaptive_momentum", "ma_crossover")
+
+
+@pytest.fixture(scope="module", params=STRATEGIES)
+def result(request):
+    return run_unified_backtest(strategy=request.param)
+
+
+def test_the_public_figures_are_percent(result):
+    assert result.total_return == 100 * result.stats["total_return"]
+    assert result.win_rate == 100 * result.stats["win_rate"]
+    assert result.sharpe_ratio == result.stats["sharpe_ratio"]
+    final = result.equity["equity"][-1]
+    assert result.total_return == pytest.approx(100 * (final / 100_000 - 1), rel=1e-12)
+
+
+def test_every_dollar_is_accounted_for(result):
+    """Trades (with dividends, costs and split fractions) add up to what equity gained."""
+    gained = result.equity["equity"][-1] - 100_000.0
+    assert result.trades["pnl"].sum() == pytest.approx(gained, rel=1e-9)
+    assert result.trades["fees"].sum() == pytest.approx(result.stats["commission_paid"], rel=1e-12)
+    assert result.orders["fee"].sum() == pytest.approx(result.stats["commission_paid"], rel=1e-12)
+    assert result.orders["slippage_cost"].sum() == pytest.approx(result.stats["slippage_paid"], rel=1e-9)
+    assert result.stats["dividends_received"] > 1000
+
+
+def test_positions_held_through_a_split_keep_their_value(result):
+    """AAPL split 2:1 on 2005-02-28; a trade across it sells twice what it bought, at half the price."""
+    splits = result.trades.filter(
+        (pl.col("symbol") == "AAPL")
+        & (pl.col("entry_at").dt.date() < pl.date(2005, 2, 28))
+        & (pl.col("exit_at").dt.date() > pl.date(2005, 2, 28))
+    )
+    assert splits.height == 1
+    assert splits["exit_quantity"][0] == 2 * splits["quantity"][0]
+    day = result.equity.filter(
+        pl.col("bar_close").dt.date().is_between(pl.date(2005, 2, 25), pl.date(2005, 2, 28))
+    )
+    assert abs(day["equity"][1] / day["equity"][0] - 1) < 0.03
+
+
+def test_nothing_trades_in_the_reserved_bars(result):
+    decided = result.orders["decided_at"].min()
+    assert decided >= result.equity["bar_close"][0]
+    span = result.decisions["bar_close"].n_unique()
+    assert result.equity.height == span - int(0.3 * span)
+    assert result.decisions.filter(pl.col("gate") == "training bars").height > 0
+
+
+def test_fills_are_raw_opens_with_slippage(result):
+    bars = load_sample().select("bar_close", "symbol", "open", "low", "high")
+    entries = result.orders.filter(pl.col("reason") == "entry").join(bars, on=["bar_close", "symbol"])
+    assert entries.height > 50
+    np.testing.assert_allclose(entries["price"], entries["open"] * 1.0005, rtol=1e-14)
+    assert (entries["quantity"] == entries["quantity"].round()).all()
+    np.testing.assert_allclose(entries["fee"], entries["price"] * entries["quantity"] * 0.001, rtol=1e-14)
+    # Decided at the close before.
+    assert (entries["decided_at"] < entries["bar_close"]).all()
+
+
+def test_decisions_say_what_blocked_every_bar(result):
+    table = result.decisions
+    assert table.select(pl.struct("bar_close", "symbol").is_duplicated().any()).item() is False
+    passed = table.filter(pl.col("gate") == "")
+    assert (passed["intent"] != 0).all()
+    assert (passed["intent_reason"] == "entry").all()
+    held = table.filter(pl.col("gate") == "already held")
+    assert (held["position"] != 0).all()
+    exits = table.filter(pl.col("intent_reason") == "signal")
+    assert (exits["intent"] == -exits["position"]).all()
+    assert (
+        sum(result.funnel.values())
+        == table.filter(pl.col("bar_close") >= result.equity["bar_close"][0]).height
+    )
+
+
+def test_every_order_has_the_decision_it_came_from(result):
+    """Entry and signal exits are the intents of the decisions table, no more and no fewer."""
+    intents = result.decisions.filter(pl.col("intent") != 0).select("bar_close", "symbol", "intent_reason")
+    orders = result.orders.filter(pl.col("reason").is_in(["entry", "signal", "time"])).select(
+        pl.col("decided_at").alias("bar_close"), "symbol", pl.col("reason").alias("intent_reason")
+    )
+    last = result.equity["bar_close"][-1]
+    intents = intents.filter(pl.col("bar_close") < last)
+    assert sorted(orders.rows()) == sorted(intents.rows())
+
+
+def test_buy_and_hold_by_hand():
+    """One symbol without dividends or splits: whole shares at the next open, marked at the last close."""
+    execution = Execution(dividends=False)
+    result = run_unified_backtest("GOOG", "2009-01-01", "2012-12-31", execution=execution)
+    bars = load_sample(["GOOG"]).filter(pl.col("bar_close") >= result.equity["bar_close"][0])
+    close, buy = bars["close"][0], bars["open"][1] * 1.0005
+    shares = min(np.floor(100_000 / close), np.floor(100_000 / 1.001 / buy))
+    last = bars.filter(pl.col("bar_close") <= result.equity["bar_close"][-1])["close"][-1]
+    expected = 100_000 - shares * buy * 1.001 + shares * last
+    assert result.equity["buy_and_hold"][-1] == pytest.approx(expected, rel=1e-12)
+    assert result.benchmark["total_return"] == pytest.approx(expected / 100_000 - 1, rel=1e-9)
+
+
+def test_an_earlier_end_is_a_prefix_of_a_later_one():
+    """What was traded until 2010 does not depend on bars after it."""
+    early = run_unified_backtest("AAPL", "2003-01-01", "2010-06-30", train_fraction=0.0)
+    late = run_unified_backtest("AAPL", "2003-01-01", "2012-12-31", train_fraction=0.0)
+    assert early.orders.height > 20
+    assert early.orders.equals(late.orders.head(early.orders.height))
+    assert early.equity.drop("buy_and_hold").equals(
+        late.equity.drop("buy_and_hold").head(early.equity.height)
+    )
+
+
+def test_one_symbol_or_several():
+    one = run_unified_backtest("IBM")
+    same = run_unified_backtest(symbols=["IBM"])
+    assert one.orders.equals(same.orders)
+    both = run_unified_backtest("IBM", symbols=["MSFT"])
+    assert both.prepared.panel.symbols == ("IBM", "MSFT")
+
+
+def test_own_bars_and_no_trade_is_said():
+    bars = load_sample(["IBM"])
+    result = run_unified_backtest(bars=bars, params={"threshold": 10.0})
+    assert result.orders.height == 0
+    assert np.isnan(result.win_rate)
+    assert result.total_return == 0.0
+    assert any("no trade was made" in note for note in result.notes)
+
+
+def test_refusals():
+    with pytest.raises(UnknownName, match="did you mean 'MSFT'"):
+        run_unified_backtest("MSTF")
+    with pytest.raises(NotEnoughHistory):
+        run_unified_backtest("FB")
+
+
+def test_shorts_pay_dividends_and_add_up():
+    result = run_unified_backtest(
+        symbols=["IBM", "MSFT"], params={"threshold": 0.1}, execution=Execution(allow_short=True)
+    )
+    shorts = result.trades.filter(pl.col("side") == "short")
+    assert shorts.height > 20
+    assert (shorts["income"] <= 0).all()
+    assert (shorts["income"] < 0).any()
+    gained = result.equity["equity"][-1] - 100_000.0
+    assert result.trades["pnl"].sum() == pytest.approx(gained, rel=1e-9, abs=1e-6)
