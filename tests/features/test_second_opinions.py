@@ -46,6 +46,7 @@ def test_windows_of_talib(bars: Bars) -> None:
     h, low, c, v = bars.high, bars.low, bars.close, bars.volume
     upper, middle, lower = talib.BBANDS(c, 20, 2, 2, MA_Type.SMA)
     for name, expected in {
+        "cci_20": talib.CCI(h, low, c, 20),
         "mfi_14": talib.MFI(h, low, c, v, 14),
         "aroonosc_14": talib.AROONOSC(h, low, 14),
         "bb_width_20": (upper - lower) / middle,

@@ -15,6 +15,7 @@ from tests.features.oracles.windows import (
     Formula,
     Matrix,
     Series,
+    deviations,
     highest,
     lag,
     lowest,
@@ -93,14 +94,16 @@ def williams_r(n: int) -> Formula:
 
 
 def cci(n: int) -> Formula:
-    """Lambert's channel index, mean absolute deviation around the window's own mean."""
+    """Lambert's channel index, (p − mean)/(0.015·mean|p − mean|); undefined on a flat window. Lambert 1980.
 
-    def formula(bars: Bars) -> Series:
-        price = typical(bars)
-        flat = trailing(price, n, lambda w: w.max(axis=1) == w.min(axis=1))
-        return np.where(flat == 1, np.nan, talib.CCI(bars.high, bars.low, bars.close, n))
+    TA-Lib's, without the rounding of its mean: where the price hardly moves, that is all there is.
+    """
 
-    return formula
+    def index(w: Matrix) -> Matrix:
+        d = deviations(w)
+        return np.asarray(ratio(d[:, -1], 0.015 * np.abs(d).mean(axis=1)))
+
+    return lambda bars: trailing(typical(bars), n, index)
 
 
 def cmo(n: int) -> Formula:

@@ -44,6 +44,9 @@ SIZE: dict[str, float] = {
     ),
     **dict.fromkeys(["adx_14", "di_diff_14", "roc_10", "roc_20", "trix_15", "cci_20"], 100.0),
     **dict.fromkeys(["trend_score", "momentum_score", "risk_score"], 100.0),
+    # Scores divide by a deviation: their terms are ln c or r over σ, thousands and tens.
+    **dict.fromkeys(["z_20", "z_60"], 1000.0),
+    **dict.fromkeys(["skew_63", "autocorr1_63", "variance_ratio_5_63", "adaptive_mom"], 10.0),
     # A slope per bar is a price change over a window: its terms are 1/20 of ln c's.
     "slope_20": 0.1,
     # 10⁶·|r|/dollars: nothing cancels, and a large stock's is 1e-8.

@@ -10,10 +10,10 @@ from tests.features.oracles.windows import (
     Formula,
     Series,
     lag,
+    line_slope,
     log_returns,
     mean,
     ratio,
-    slope,
     std,
     table,
     total,
@@ -46,9 +46,9 @@ def obv_slope(n: int) -> Formula:
     """Least-squares slope of n points of on-balance volume ÷ the mean volume of those bars."""
 
     def formula(bars: Bars) -> Series:
-        obv = np.nancumsum(signed_volume(bars))
-        obv[0] = np.nan  # before the first change there is no direction
-        return np.asarray(ratio(slope(obv, n), mean(bars.volume, n)))
+        # On-balance volume has no origin: each window sums its own, so that no old volume drowns it.
+        rise = trailing(signed_volume(bars), n, lambda w: line_slope(np.cumsum(w, axis=1)))
+        return np.asarray(ratio(rise, mean(bars.volume, n)))
 
     return formula
 

@@ -94,10 +94,15 @@ def lowest(x: Series, n: int) -> Series:
     return trailing(x, n, lambda w: w.min(axis=1))
 
 
-def slope(x: Series, n: int) -> Series:
+def line_slope(w: Matrix) -> Matrix:
     """Least-squares slope per bar of each window against 0..n-1."""
-    time = np.arange(n, dtype=np.longdouble) - (n - 1) / 2
-    return trailing(x, n, lambda w: (deviations(w) * time).sum(axis=1) / (time**2).sum())
+    time = np.arange(w.shape[1], dtype=np.longdouble) - (w.shape[1] - 1) / 2
+    return np.asarray((deviations(w) * time).sum(axis=1) / (time**2).sum())
+
+
+def slope(x: Series, n: int) -> Series:
+    """Least-squares slope of the last n values."""
+    return trailing(x, n, line_slope)
 
 
 def log_returns(close: Series) -> Series:
