@@ -23,9 +23,9 @@ from typing import Any
 from live.orders import Order
 from live.rows import BarRecord, Event, order_of, order_row, text_of
 from live.schema import APPLICATION_ID, DDL, INSERT, ORDERS, VERSION
-from research.errors import OutputError, SnapshotMismatch
+from research.errors import OnepathError, OutputError, SnapshotMismatch
 
-__all__ = ["Journal"]
+__all__ = ["Connect", "Journal", "connect"]
 
 Connect = Callable[[Path], sqlite3.Connection]
 _ELSE = "it was left as it is, name another with --journal"
@@ -87,13 +87,9 @@ class Journal:
         try:
             journal._db = connect(path)
             begun = journal._look()
-        except sqlite3.OperationalError as problem:
-            journal.close()
-            raise OutputError(f"journal {path}: {problem}; is another program writing it?") from problem
-        except sqlite3.DatabaseError as problem:
-            journal.close()
+        except sqlite3.Error as problem:
             raise SnapshotMismatch(f"journal {path} cannot be read ({problem}); {_ELSE}") from problem
-        except SnapshotMismatch:
+        except OnepathError:
             journal.close()
             raise
         if not begun:  # a run that was killed while making its journal leaves a database without a table
@@ -121,7 +117,7 @@ class Journal:
             )
         fault = self.rows("PRAGMA quick_check(1)")[0][0]
         if fault != "ok":
-            raise SnapshotMismatch(f"journal {self.path} is damaged ({fault}); {_ELSE}")
+            raise SnapshotMismatch(f"journal {self.path} is damaged ({' '.join(fault.split())}); {_ELSE}")
         return True
 
     @property
@@ -254,8 +250,26 @@ class Journal:
     # --- reading -------------------------------------------------------------------------------
 
     def rows(self, query: str, *values: object) -> list[tuple[Any, ...]]:
-        """Return the rows of a query."""
-        return self._open.execute(query, values).fetchall()
+        """Return the rows of a query.
+
+        Raises
+        ------
+        OutputError
+            Another program keeps the file.
+        SnapshotMismatch
+            The file is damaged.
+        """
+        try:
+            return self._open.execute(query, values).fetchall()
+        except sqlite3.OperationalError as problem:
+            # Errors of Python's own making (text that is no UTF-8) carry no code.
+            if getattr(problem, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+                raise OutputError(
+                    f"journal {self.path} is kept by another program ({problem}); try again when it has ended"
+                ) from problem
+            raise SnapshotMismatch(f"journal {self.path} cannot be read ({problem}); {_ELSE}") from problem
+        except sqlite3.DatabaseError as problem:
+            raise SnapshotMismatch(f"journal {self.path} cannot be read ({problem}); {_ELSE}") from problem
 
     def meta(self, key: str) -> str:
         """Return a fact that was written when the journal was begun."""

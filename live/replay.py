@@ -19,7 +19,7 @@ import polars as pl
 from live.broker import Broker, SimulatedBroker
 from live.continuation import digest_of, require_bars, require_settings, settings_of
 from live.feed import ReplayFeed
-from live.journal import Journal
+from live.journal import Connect, Journal, connect
 from live.rows import Event, text_of
 from live.runner import Runner
 from research.engine import UnifiedTradingEngine
@@ -67,6 +67,7 @@ def open_replay(
     journal: str | Path,
     source: str = "sample",
     broker: Broker | None = None,
+    connect: Connect = connect,
 ) -> Replay:
     """Begin a replay, or take one up where its journal ends.
 
@@ -81,6 +82,8 @@ def open_replay(
         What the bars are called in the journal.
     broker : Broker, optional
         Default: the simulated one.
+    connect : callable, optional
+        Opens the journal's database.
 
     Raises
     ------
@@ -106,7 +109,7 @@ def open_replay(
     feed = ReplayFeed(bars, panel.symbols, panel.bar_close[-1])
     broker = broker or SimulatedBroker()
     settings = settings_of(request, prepared, broker.prefix)
-    book = Journal.at(journal)
+    book = Journal.at(journal, connect)
     continued = not book.is_new
     try:
         if continued:
