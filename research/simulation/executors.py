@@ -134,7 +134,8 @@ class VectorbtExecutor:
         """
         # vectorbt annualises by a year of 365 days over `freq`; a bar takes its share of that year.
         nanoseconds = round(365 * 86_400e9 / lane.bars_per_year)
-        return self._run(lane, signals).portfolio(0, freq=f"{nanoseconds}ns")
+        frame = self._run(lane, signals).portfolio(0, freq=f"{nanoseconds}ns")
+        return frame.iloc[0]  # of one column, so that its figures are numbers
 
     def bytes_per_bar(self, params: dict[str, float]) -> int:
         """Return the memory that one bar of one account takes at the peak."""

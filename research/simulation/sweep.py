@@ -24,7 +24,7 @@ from research.features.matrix import FeatureStream
 from research.request import TRAIN_FRACTION, Instant, Request
 from research.simulation.executors import FIGURES, executor_named
 from research.simulation.grid import build_grid
-from research.simulation.lanes import Lane, lay_out
+from research.simulation.lanes import lay_out
 from research.simulation.memory import PeakMemory
 from research.simulation.progress import Report, reporting
 from research.simulation.swept import Study, SweepResult
@@ -153,26 +153,13 @@ def _run(study: Study, memory_mb: float, report: Report) -> SweepResult:
                 for done, lane in enumerate(lanes.lanes, start=1):
                     known = chunk.cells[study.lookback[chunk.cells] < lane.own_bars]
                     if known.size:
-                        for name, values in _figures(study, lane, known).items():
+                        for name, values in study.figures(lane, known).items():
                             table[name][known, column[lane.symbol]] = values
                     finished[chunk.cells] = done == len(lanes.lanes)
                     report(float(chunk.cells[0] + chunk.cells.size * done / len(lanes.lanes)), len(cells))
         except KeyboardInterrupt:
             pass  # what is finished is the result, and its notes say what is missing
     return SweepResult.of(study, table, finished, time.perf_counter() - began, memory.mb)
-
-
-def _figures(study: Study, lane: Lane, cells: NDArray[np.int64]) -> dict[str, F64]:
-    """Return the figures of some cells, or refuse them naming the first cell that cannot be run."""
-    try:
-        return study.executor.figures(lane, study.signals(lane, cells))
-    except BadValue as refusal:
-        if cells.size == 1:
-            said = ", ".join(f"{name}={value:g}" for name, value in study.grid.params(int(cells[0])).items())
-            raise BadValue(f"{lane.symbol} with {said}: {refusal}") from refusal
-        for cell in cells:
-            _figures(study, lane, np.array([cell]))
-        raise
 
 
 @dataclass(frozen=True, eq=False)

@@ -73,6 +73,18 @@ class Study:
         """Return the signal rows of some cells, (S, C, T), from the features that the lane holds."""
         return lane.signals(self.rule, [self.grid.params(i) for i in cells.tolist()])
 
+    def figures(self, lane: Lane, cells: NDArray[np.int64]) -> dict[str, F64]:
+        """Return the figures of some cells, (C,) each, or refuse them naming the first that cannot be run."""
+        try:
+            return self.executor.figures(lane, self.signals(lane, cells))
+        except BadValue as refusal:
+            if cells.size == 1:
+                said = ", ".join(f"{k}={v:g}" for k, v in self.grid.params(int(cells[0])).items())
+                raise BadValue(f"{lane.symbol} with {said}: {refusal}") from refusal
+            for cell in cells:
+                self.figures(lane, np.array([cell]))
+            raise
+
     def one(self, symbol: str | None, wanted: dict[str, object]) -> tuple[Lane, F64]:
         """Return the lane and the signals, (S, 1, T), of one symbol in one cell."""
         if symbol is None:
@@ -99,7 +111,7 @@ class Study:
         FeatureStream(block.symbols, self.reads[0]).advance(block)
         self.lanes.hold(self.reads[0])
         lane = self.lanes.lanes[0].head(2)
-        self.executor.figures(lane, self.signals(lane, np.zeros(1, dtype=np.int64)))
+        self.figures(lane, np.zeros(1, dtype=np.int64))
 
 
 @dataclass(frozen=True, eq=False)
