@@ -148,9 +148,15 @@ def max_drawdown(n: int) -> Row:
 # --- volume -------------------------------------------------------------------------------------------------
 
 
-def share(parts: Rows, scale: int = 1) -> Row:
+def share(part: Row, whole: Row, scale: int = 1) -> Row:
     """Scaled ratio of two means over the same bars."""
-    return Row(Step("share", do.SHARE, (scale,), (), parts))
+    return Row(Step("share", do.SHARE, (scale,), (), (part, whole)))
+
+
+def impact(n: int) -> Row:
+    """Mean |r| per million dollars, over bars that traded."""
+    cost, traded = nodes.impact(n)
+    return share(cost, traded, 1_000_000)
 
 
 def volume_ratio(n: int) -> Row:
@@ -171,7 +177,7 @@ def dollar_z(n: int) -> Row:
 
 def vwap_dist(n: int) -> Row:
     """Distance to the volume-weighted average price."""
-    return Row(Step("vwap_dist", do.VWAP_DIST, (), ("close",), nodes.paid(n)))
+    return Row(Step("vwap_dist", do.VWAP_DIST, (), ("close",), (nodes.paid(n), nodes.mean("volume", n))))
 
 
 # --- reversion ----------------------------------------------------------------------------------------------

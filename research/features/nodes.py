@@ -203,19 +203,19 @@ def change_variance(later: str, earlier: str, lag: int, n: int) -> Rows:
     return rows_of(step)
 
 
-def signed_volume(n: int) -> Rows:
-    """Mean volume with the sign of the close's change, mean volume."""
-    return _tree("signed_volume", do.T_SIGNED, n, ("close", "volume"), 2, lag=1)
+def signed_volume(n: int) -> Row:
+    """Mean volume with the sign of the close's change."""
+    return _tree("signed_volume", do.T_SIGNED, n, ("close", "volume"), 1, lag=1)[0]
 
 
-def located_volume(n: int) -> Rows:
-    """Mean volume × close location value, mean volume."""
-    return _tree("located_volume", do.T_LOCATED, n, ("high", "low", "close", "volume"), 2)
+def located_volume(n: int) -> Row:
+    """Mean volume × close location value."""
+    return _tree("located_volume", do.T_LOCATED, n, ("high", "low", "close", "volume"), 1)[0]
 
 
-def paid(n: int) -> Rows:
-    """Mean volume × typical price, mean volume."""
-    return _tree("paid", do.T_PRICED, n, ("high", "low", "close", "volume"), 2)
+def paid(n: int) -> Row:
+    """Mean volume × typical price."""
+    return _tree("paid", do.T_PAID, n, ("high", "low", "close", "volume"), 1)[0]
 
 
 def dollars(n: int) -> Rows:
@@ -230,9 +230,9 @@ def impact(n: int) -> Rows:
 
 def pull(n: int) -> Rows:
     """Moments of the pair (ln c[1], r)."""
-    return _tree("pull", do.T_PULL, n, ("ln_close",), 5, lag=1)
+    return _tree("pull", do.T_PULL, n, ("ln_close",), 5, lag=1, pair=pair_of("ln_close", "ret"))
 
 
 def serial(n: int) -> Rows:
     """Moments of the pair (r[1], r)."""
-    return _tree("serial", do.T_SERIAL, n, ("ret",), 5, lag=1)
+    return _tree("serial", do.T_SERIAL, n, ("ret",), 5, lag=1, pair=pair_of("ret", "ret"))

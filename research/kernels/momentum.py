@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from research.kernels.codes import CLOSE, HIGH, LOW, VOLUME
 from research.kernels.jit import njit
 from research.kernels.windows import Array, U
 
@@ -18,156 +19,145 @@ __all__ = [
     "load_path_nb",
     "load_typical_nb",
     "mfi_nb",
-    "path_nb",
+    "net_over_path_nb",
     "stoch_nb",
     "willr_nb",
 ]
 
 
 @njit
-def load_typical_nb(
-    high: Array, low: Array, close: Array, begin: np.uint64, stop: np.uint64, s: Array
-) -> None:
+def load_typical_nb(x: Array, low: np.uint64, stop: np.uint64, s: Array) -> None:
     """Load the typical price (h + l + c)/3."""
-    for i in range(begin, stop):
-        s[0, 0, i] = (high[i] + low[i] + close[i]) / 3.0
+    for i in range(low, stop):
+        s[0, 0, i] = (x[HIGH, i] + x[LOW, i] + x[CLOSE, i]) / 3.0
 
 
 @njit
-def load_path_nb(close: Array, begin: np.uint64, stop: np.uint64, s: Array) -> None:
-    """Load the absolute change of the close; begin ≥ 1."""
+def load_path_nb(x: Array, low: np.uint64, stop: np.uint64, s: Array) -> None:
+    """Load the absolute change of the close; low ≥ 1."""
     one = U(1)
-    for i in range(begin, stop):
-        s[0, 0, i] = abs(close[i] - close[i - one])
+    for i in range(low, stop):
+        s[0, 0, i] = abs(x[CLOSE, i] - x[CLOSE, i - one])
 
 
 @njit
-def load_money_nb(
-    high: Array,
-    low: Array,
-    close: Array,
-    volume: Array,
-    begin: np.uint64,
-    stop: np.uint64,
-    s: Array,
-) -> None:
-    """Load money flow, typical price × volume, of bars that rose and of bars that fell; begin ≥ 1."""
+def load_money_nb(x: Array, low: np.uint64, stop: np.uint64, s: Array) -> None:
+    """Load money flow, typical price × volume, of bars that rose and of bars that fell; low ≥ 1."""
     one = U(1)
-    for i in range(begin - one, stop):
-        s[0, 2, i] = (high[i] + low[i] + close[i]) / 3.0
-    for i in range(begin, stop):
-        price = s[0, 2, i]
-        before = s[0, 2, i - one]
-        flow = price * volume[i]
-        s[0, 0, i] = flow if price > before else 0.0
-        s[0, 1, i] = flow if price < before else 0.0
+    for i in range(low - one, stop):
+        s[0, 2, i] = (x[HIGH, i] + x[LOW, i] + x[CLOSE, i]) / 3.0
+    for i in range(low, stop):
+        s[0, 0, i] = s[0, 2, i] * x[VOLUME, i] if s[0, 2, i] > s[0, 2, i - one] else 0.0
+    for i in range(low, stop):
+        s[0, 1, i] = s[0, 2, i] * x[VOLUME, i] if s[0, 2, i] < s[0, 2, i - one] else 0.0
 
 
 @njit
-def mfi_nb(rise: Array, fall: Array, begin: np.uint64, stop: np.uint64, out: Array) -> None:
+def mfi_nb(rows: Array, rise: int, fall: int, begin: np.uint64, stop: np.uint64, out: int) -> None:
     """Money flow index, 100·rise/(rise + fall); NaN where no money flowed either way."""
     for i in range(begin, stop):
-        both = rise[i] + fall[i]
-        out[i] = 100.0 * (rise[i] / both) if both > 0.0 else np.nan
+        both = rows[rise, i] + rows[fall, i]
+        rows[out, i] = 100.0 * (rows[rise, i] / both) if both > 0.0 else np.nan
 
 
 @njit
-def path_nb(
-    close: Array,
-    path: Array,
+def net_over_path_nb(
+    x: Array,
+    rows: Array,
+    path: int,
     n: int,
     begin: np.uint64,
     stop: np.uint64,
-    cmo: Array,
-    efficiency: Array,
+    cmo: int,
+    efficiency: int,
 ) -> None:
     """Net change over the path walked: Chande's oscillator (sum form) and Kaufman's efficiency ratio.
 
     Parameters
     ----------
-    close : (T,) float64, adjusted price
-    path : (T,) float64
-        Mean absolute change of the last n bars.
+    x : (N_COLUMNS, T) float64
+    rows : (R, T) float64, changed in place
+    path : int
+        Row of the mean absolute change of the last n bars.
     n : int
         Window.
     begin, stop : uint64
-        Rows to fill; begin ≥ n.
-    cmo : (T,) float64, changed in place
-        100·(c − c[n])/Σ|Δc|, −100 to 100; NaN where the close has not moved.
-    efficiency : (T,) float64, changed in place
-        |c − c[n]|/Σ|Δc|, 0 to 1; NaN likewise.
+        Bars to fill; begin ≥ n.
+    cmo : int
+        Row of 100·(c − c[n])/Σ|Δc|, −100 to 100; NaN where the close has not moved.
+    efficiency : int
+        Row of |c − c[n]|/Σ|Δc|, 0 to 1; NaN likewise.
     """
     lag = U(n)
     for i in range(begin, stop):
-        walked = path[i] * n
-        share = (close[i] - close[i - lag]) / walked if walked > 0.0 else np.nan
+        walked = rows[path, i] * n
+        share = (x[CLOSE, i] - x[CLOSE, i - lag]) / walked
         # Rounding may push a straight path past 1.
-        share = min(max(share, -1.0), 1.0) if walked > 0.0 else np.nan
-        cmo[i] = 100.0 * share
-        efficiency[i] = abs(share)
+        share = 1.0 if share > 1.0 else (-1.0 if share < -1.0 else share)
+        rows[cmo, i] = 100.0 * share if walked > 0.0 else np.nan
+        rows[efficiency, i] = abs(share) if walked > 0.0 else np.nan
 
 
 @njit
 def aroon_nb(
-    since_high: Array,
-    since_low: Array,
-    n: int,
-    begin: np.uint64,
-    stop: np.uint64,
-    out: Array,
+    rows: Array, since_high: int, since_low: int, n: int, begin: np.uint64, stop: np.uint64, out: int
 ) -> None:
     """Aroon oscillator, 100·(bars since the low − bars since the high)/n of a window of n + 1 bars."""
     scale = 100.0 / n
     for i in range(begin, stop):
-        out[i] = scale * (since_low[i] - since_high[i])
+        rows[out, i] = scale * (rows[since_low, i] - rows[since_high, i])
 
 
 @njit
-def willr_nb(close: Array, top: Array, bottom: Array, begin: np.uint64, stop: np.uint64, out: Array) -> None:
+def willr_nb(
+    x: Array, rows: Array, top: int, bottom: int, begin: np.uint64, stop: np.uint64, out: int
+) -> None:
     """Williams' %R, −100·(top − c)/(top − bottom); NaN where the channel has no height."""
     for i in range(begin, stop):
-        height = top[i] - bottom[i]
-        out[i] = -100.0 * ((top[i] - close[i]) / height) if height > 0.0 else np.nan
+        height = rows[top, i] - rows[bottom, i]
+        rows[out, i] = -100.0 * ((rows[top, i] - x[CLOSE, i]) / height) if height > 0.0 else np.nan
 
 
 @njit
 def stoch_nb(
-    close: Array,
+    x: Array,
+    rows: Array,
+    s: Array,
     slot: np.int64,
     smooth: int,
     signal: int,
     begin_k: np.uint64,
     begin_d: np.uint64,
     stop: np.uint64,
-    s: Array,
-    k: Array,
-    d: Array,
+    k: int,
+    d: int,
 ) -> None:
     """Slow stochastic: %K is the mean of `smooth` raw values, %D the mean of `signal` %Ks.
 
     Parameters
     ----------
-    close : (T,) float64, adjusted price
-    slot : int64
-        Slot of scratch with the highest high and the lowest low.
-    smooth, signal : int
-        Simple averages.
-    begin_k, begin_d, stop : uint64
-        Rows to fill. The channel is known from row begin_k − smooth + 1, and from row
-        begin_d − smooth − signal + 2.
+    x : (N_COLUMNS, T) float64
+    rows : (R, T) float64, changed in place
     s : (slots, rows, T) float64, changed in place
         Scratch.
-    k, d : (T,) float64, changed in place
-        0 to 100; NaN where a channel that they average has no height.
+    slot : int64
+        Its slot with the highest high and the lowest low, 0 to 2.
+    smooth, signal : int
+        Bars in the simple averages.
+    begin_k, begin_d, stop : uint64
+        Bars to fill. The channel is known from bar begin_k − smooth + 1, and from bar
+        begin_d − smooth − signal + 2.
+    k, d : int
+        Rows of %K and %D, 0 to 100; NaN where a channel that they average has no height.
     """
     one = U(1)
-    back = U(signal - 1)
-    span = U(smooth - 1)
+    back = U(signal) - one
+    span = U(smooth) - one
     # %K is needed `back` bars before the first %D, in scratch, since its own row may begin later.
     earliest = min(begin_k, begin_d - back)
     for i in range(earliest - span, stop):
         height = s[slot, 0, i] - s[slot, 1, i]
-        s[3, 0, i] = 100.0 * ((close[i] - s[slot, 1, i]) / height) if height > 0.0 else np.nan
+        s[3, 0, i] = 100.0 * ((x[CLOSE, i] - s[slot, 1, i]) / height) if height > 0.0 else np.nan
     for i in range(earliest, stop):
         s[3, 1, i] = 0.0
     for j in range(span + one):
@@ -177,33 +167,34 @@ def stoch_nb(
     for i in range(earliest, stop):
         s[3, 1, i] = s[3, 1, i] / smooth
     for i in range(begin_k, stop):
-        k[i] = s[3, 1, i]
+        rows[k, i] = s[3, 1, i]
     for i in range(begin_d, stop):
-        d[i] = 0.0
+        rows[d, i] = 0.0
     for j in range(back + one):
         lag = back - j
         for i in range(begin_d, stop):
-            d[i] += s[3, 1, i - lag]
+            rows[d, i] += s[3, 1, i - lag]
     for i in range(begin_d, stop):
-        d[i] = d[i] / signal
+        rows[d, i] = rows[d, i] / signal
 
 
 @njit
-def cci_nb(mean: Array, n: int, begin: np.uint64, stop: np.uint64, s: Array, out: Array) -> None:
+def cci_nb(rows: Array, s: Array, mean: int, n: int, begin: np.uint64, stop: np.uint64, out: int) -> None:
     """Lambert's commodity channel index, (p − mean)/(0.015·mean|p − mean|) of the typical price p.
 
     Parameters
     ----------
-    mean : (T,) float64
-        Mean of the last n typical prices.
+    rows : (R, T) float64, changed in place
+    s : (slots, rows, T) float64, changed in place
+        Scratch; row 0 of slot 0 holds the typical price.
+    mean : int
+        Row of the mean of the last n typical prices.
     n : int
         Window.
     begin, stop : uint64
-        Rows to fill; begin ≥ n − 1.
-    s : (slots, rows, T) float64, changed in place
-        Scratch; row 0 of slot 0 holds the typical price.
-    out : (T,) float64, changed in place
-        NaN on a flat window.
+        Bars to fill; begin ≥ n − 1.
+    out : int
+        Row of the index; NaN on a flat window.
     """
     one = U(1)
     size = U(n)
@@ -212,8 +203,8 @@ def cci_nb(mean: Array, n: int, begin: np.uint64, stop: np.uint64, s: Array, out
     for j in range(size):
         lag = size - one - j
         for i in range(begin, stop):
-            s[1, 0, i] += abs(s[0, 0, i - lag] - mean[i])
+            s[1, 0, i] += abs(s[0, 0, i - lag] - rows[mean, i])
     scale = n / 0.015
     for i in range(begin, stop):
         spread = s[1, 0, i]
-        out[i] = scale * ((s[0, 0, i] - mean[i]) / spread) if spread > 0.0 else np.nan
+        rows[out, i] = scale * ((s[0, 0, i] - rows[mean, i]) / spread) if spread > 0.0 else np.nan

@@ -1,14 +1,15 @@
 """Price kernels: changes over a lag and the shape of a bar.
 
-Window kernels, in the convention of `research.kernels.program`: rows ``begin..stop−1`` of the
-outputs are filled from equally long series of one symbol's own bars. Lags reach back from there;
-rows whose window is not full are NaN before a kernel sees them, and NaN passes through.
+Window kernels, in the convention of `research.kernels.program`: ``x`` holds the base columns of one
+symbol's own bars, ``rows`` what has been computed from them, and rows are named by number. The bars
+``begin..stop−1`` of the outputs are filled; lags reach back from there.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
+from research.kernels.codes import CLOSE, HIGH, LOW, OPEN
 from research.kernels.jit import njit
 from research.kernels.windows import Array, U
 
@@ -17,44 +18,48 @@ __all__ = ["bar_nb", "change_nb", "roc_nb"]
 
 @njit
 def change_nb(
-    x: Array, y: Array, near: int, far: int, begin: np.uint64, stop: np.uint64, out: Array
+    x: Array,
+    rows: Array,
+    later: int,
+    earlier: int,
+    near: int,
+    far: int,
+    begin: np.uint64,
+    stop: np.uint64,
+    out: int,
 ) -> None:
-    """Difference of two columns at two lags, x[near] − y[far]; of logarithms it is a log return.
+    """Difference of two columns at two lags; of logarithms it is a log return.
 
     Parameters
     ----------
-    x, y : (T,) float64
+    x : (N_COLUMNS, T) float64
+    rows : (R, T) float64, changed in place
+    later, earlier : int
+        Columns.
     near, far : int
-        Bars back, 0 ≤ near ≤ far.
+        Their lags in bars, 0 ≤ near ≤ far.
     begin, stop : uint64
-        Rows to fill; begin ≥ far.
-    out : (T,) float64, changed in place
+        Bars to fill; begin ≥ far.
+    out : int
+        Row of later[near] − earlier[far].
     """
-    later = U(near)
-    earlier = U(far)
+    a = U(near)
+    b = U(far)
     for i in range(begin, stop):
-        out[i] = x[i - later] - y[i - earlier]
+        rows[out, i] = x[later, i - a] - x[earlier, i - b]
 
 
 @njit
-def roc_nb(x: Array, n: int, begin: np.uint64, stop: np.uint64, out: Array) -> None:
-    """Rate of change in percent, 100·(x/x[n] − 1)."""
+def roc_nb(x: Array, rows: Array, n: int, begin: np.uint64, stop: np.uint64, out: int) -> None:
+    """Rate of change of the close in percent, 100·(c/c[n] − 1); begin ≥ n."""
     lag = U(n)
     for i in range(begin, stop):
-        out[i] = 100.0 * (x[i] / x[i - lag] - 1.0)
+        rows[out, i] = 100.0 * (x[CLOSE, i] / x[CLOSE, i - lag] - 1.0)
 
 
 @njit
 def bar_nb(
-    open_: Array,
-    high: Array,
-    low: Array,
-    close: Array,
-    begin: np.uint64,
-    stop: np.uint64,
-    clv: Array,
-    range_pct: Array,
-    body: Array,
+    x: Array, rows: Array, begin: np.uint64, stop: np.uint64, clv: int, range_pct: int, body: int
 ) -> None:
     """Shape of each bar: close location, range, body.
 
@@ -62,15 +67,19 @@ def bar_nb(
 
     Parameters
     ----------
-    open_, high, low, close : (T,) float64, adjusted price
+    x : (N_COLUMNS, T) float64
+    rows : (R, T) float64, changed in place
     begin, stop : uint64
-        Rows to fill.
-    clv, range_pct, body : (T,) float64, changed in place
-        (2c−h−l)/(h−l), −1 to 1; (h−l)/c; (c−o)/(h−l), −1 to 1.
+        Bars to fill.
+    clv, range_pct, body : int
+        Rows of (2c−h−l)/(h−l), −1 to 1; (h−l)/c; (c−o)/(h−l), −1 to 1.
     """
     for i in range(begin, stop):
-        span = high[i] - low[i]
-        clv[i] = ((close[i] - low[i]) - (high[i] - close[i])) / span if span > 0.0 else 0.0
-        body[i] = (close[i] - open_[i]) / span if span > 0.0 else 0.0
+        span = x[HIGH, i] - x[LOW, i]
+        place = (x[CLOSE, i] - x[LOW, i]) - (x[HIGH, i] - x[CLOSE, i])
+        rows[clv, i] = place / span if span > 0.0 else 0.0
     for i in range(begin, stop):
-        range_pct[i] = (high[i] - low[i]) / close[i]
+        rows[range_pct, i] = (x[HIGH, i] - x[LOW, i]) / x[CLOSE, i]
+    for i in range(begin, stop):
+        span = x[HIGH, i] - x[LOW, i]
+        rows[body, i] = (x[CLOSE, i] - x[OPEN, i]) / span if span > 0.0 else 0.0

@@ -5,11 +5,11 @@ carried state. Out: one row per statistic and feature, filled for the block.
 
 Conventions
 -----------
-*Columns* are the base series of a symbol, ``OPEN`` … ``RETURN``; *rows* are what steps have computed,
-in a workspace aligned with the columns. A step is a row of integers: code, four parameters, five
-input rows, five output rows (−1: not wanted), begin and end of its state. Steps run in order on the
-rows ``start..stop−1`` of the block. Row 0 is the symbol's first bar, or the columns hold as many bars
-before `start` as any step looks back.
+*Columns*, ``x[OPEN]`` … ``x[RETURN]``, are the base series of a symbol; *rows* are what steps have
+computed from them, bar by bar beside the columns. A step is a list of integers: code, four
+parameters, five input rows, five output rows (−1: not wanted), begin and end of its state. Steps run
+in order on the bars ``start..stop−1`` of the block. Bar 0 is the symbol's first, or the columns hold
+as many bars before `start` as any step looks back.
 
 *Tree steps* (``T_…``) load a series into scratch and take a statistic of its windows (see
 `research.kernels.windows`); their parameters are window, column or lag, pair of columns, lookback, and output
@@ -18,6 +18,8 @@ the NaN of a warm-up passes through. *Recursive steps* carry state; their last p
 
 Kernels are called by module-level names in one flat switch: a function passed as an argument would
 miss the on-disk cache, and what lies under several levels of calls is optimised anew at every level.
+They take the two-dimensional arrays and row numbers: cutting out a row counts a reference, atomically,
+which costs more than most kernels spend on one bar.
 """
 
 from __future__ import annotations
@@ -47,14 +49,17 @@ from research.kernels.windows import (
     warm_nb,
 )
 
-__all__ = ["load_nb", "steps_nb"]
+__all__ = ["load_nb", "recursion_nb", "steps_nb"]
+
+# Bars of a tree step that are computed at a time: all slots of scratch then stay in the nearest cache.
+TILE = np.uint64(256)
 
 
 @njit
 def load_nb(
-    code: int, column: int, pair: int, columns: Array, low: np.uint64, stop: np.uint64, s: Array
+    code: int, column: int, pair: int, x: Array, low: np.uint64, stop: np.uint64, s: Array
 ) -> np.int64:
-    """Load the series of a tree step into rows low..stop−1 of slot 0 and name its statistic.
+    """Load the series of a tree step into bars low..stop−1 of slot 0 and name its statistic.
 
     Parameters
     ----------
@@ -64,10 +69,10 @@ def load_nb(
         Its second parameter: the column it reads, or a lag.
     pair : int
         Its third parameter: two columns.
-    columns : (N_COLUMNS, T) float64
+    x : (N_COLUMNS, T) float64
         Base columns.
     low, stop : uint64
-        First row of the first window, end.
+        First bar of the first window, end.
     s : (slots, rows, T) float64, changed in place
         Scratch.
 
@@ -76,11 +81,9 @@ def load_nb(
     int64
         Kind of statistic.
     """
-    high, bottom, close, volumes = columns[do.HIGH], columns[do.LOW], columns[do.CLOSE], columns[do.VOLUME]
-    ln_close, r = columns[do.LN_CLOSE], columns[do.RETURN]
     kind = MEAN
     if code <= do.T_DRAWDOWN:
-        copy_nb(columns[column], low, stop, 0, s)
+        copy_nb(x, column, low, stop, 0, s)
         if code == do.T_VARIANCE:
             kind = VARIANCE
         elif code == do.T_LINE:
@@ -90,58 +93,83 @@ def load_nb(
         elif code == do.T_DRAWDOWN:
             kind = DRAWDOWN
     elif code == do.T_EXTREMES:
-        copy_nb(high, low, stop, 0, s)
-        copy_nb(bottom, low, stop, 1, s)
+        copy_nb(x, do.HIGH, low, stop, 0, s)
+        copy_nb(x, do.LOW, low, stop, 1, s)
         kind = EXTREMES
     elif code == do.T_RECENCY:
-        copy_nb(high, low, stop, 0, s)
-        copy_nb(bottom, low, stop, 2, s)
+        copy_nb(x, do.HIGH, low, stop, 0, s)
+        copy_nb(x, do.LOW, low, stop, 2, s)
         kind = RECENCY
     elif code == do.T_TYPICAL:
-        momentum.load_typical_nb(high, bottom, close, low, stop, s)
+        momentum.load_typical_nb(x, low, stop, s)
     elif code == do.T_PATH:
-        momentum.load_path_nb(close, low, stop, s)
+        momentum.load_path_nb(x, low, stop, s)
     elif code == do.T_MONEY:
-        momentum.load_money_nb(high, bottom, close, volumes, low, stop, s)
+        momentum.load_money_nb(x, low, stop, s)
         kind = MEANS_2
     elif code == do.T_DOWNSIDE:
-        volatility.load_downside_nb(r, low, stop, s)
+        volatility.load_downside_nb(x, low, stop, s)
     elif code == do.T_RANGES:
-        ln_open, ln_high, ln_low = columns[do.LN_OPEN], columns[do.LN_HIGH], columns[do.LN_LOW]
-        volatility.load_ranges_nb(ln_open, ln_high, ln_low, ln_close, low, stop, s)
+        volatility.load_ranges_nb(x, low, stop, s)
         kind = MEANS_3
     elif code == do.T_CHANGE:
-        x, y = columns[pair // do.N_COLUMNS], columns[pair % do.N_COLUMNS]
-        volatility.load_change_nb(x, y, column, low, stop, s)
+        volatility.load_change_nb(x, pair // do.N_COLUMNS, pair % do.N_COLUMNS, column, low, stop, s)
         kind = VARIANCE
     elif code == do.T_SIGNED:
-        volume.load_signed_nb(close, volumes, low, stop, s)
-        kind = MEANS_2
+        volume.load_signed_nb(x, low, stop, s)
     elif code == do.T_LOCATED:
-        volume.load_located_nb(high, bottom, close, volumes, low, stop, s)
-        kind = MEANS_2
-    elif code == do.T_PRICED:
-        volume.load_priced_nb(high, bottom, close, volumes, low, stop, s)
-        kind = MEANS_2
+        volume.load_located_nb(x, low, stop, s)
+    elif code == do.T_PAID:
+        volume.load_paid_nb(x, low, stop, s)
     elif code == do.T_DOLLARS:
-        volume.load_dollars_nb(close, volumes, low, stop, s)
+        volume.load_dollars_nb(x, low, stop, s)
         kind = VARIANCE
     elif code == do.T_IMPACT:
-        volume.load_impact_nb(r, close, volumes, low, stop, s)
+        volume.load_impact_nb(x, low, stop, s)
         kind = MEANS_2
-    elif code == do.T_PULL:
-        reversion.load_lagged_nb(ln_close, r, low, stop, s)
-        kind = PAIR
-    elif code == do.T_SERIAL:
-        reversion.load_lagged_nb(r, r, low, stop, s)
+    elif code == do.T_PULL or code == do.T_SERIAL:
+        reversion.load_lagged_nb(x, pair // do.N_COLUMNS, pair % do.N_COLUMNS, low, stop, s)
         kind = PAIR
     clear_nb(kind, low, stop, s)
     return kind
 
 
 @njit
+def recursion_nb(step: NDArray[np.int64], x: Array, rows: Array, state: Array, start: int, stop: int) -> None:
+    """Run a recursive step on one symbol's block; its kernels take whole series.
+
+    Parameters
+    ----------
+    step : (PROGRAM_WIDTH,) int64
+        A step whose code is one of the last block in `research.kernels.codes`.
+    x, rows, state, start, stop
+        As for `steps_nb`.
+    """
+    code, n, p1 = step[do.CODE], step[do.P0], step[do.P1]
+    carried = state[step[do.STATE] : step[do.STATE_END]]
+    close = x[do.CLOSE, :stop]
+    out = rows[step[do.OUT0], :stop]
+    if code == do.EMA:
+        recursive.dist_ema_nb(close, n, p1, start, carried, out)
+    elif code == do.MACD:
+        line, hist = rows[step[do.OUT1], :stop], rows[step[do.OUT2], :stop]
+        recursive.macd_nb(close, n, p1, step[do.P2], step[do.P3], start, carried, out, line, hist)
+    elif code == do.TRIX:
+        recursive.trix_nb(close, n, p1, start, carried, out)
+    elif code == do.EWMA_VOL:
+        recursive.ewma_vol_nb(x[do.RETURN, :stop], n, p1, start, carried, out)
+    elif code == do.RSI:
+        recursive.rsi_nb(close, n, p1, start, carried, out)
+    elif code == do.ATR:
+        recursive.atr_pct_nb(x[do.HIGH, :stop], x[do.LOW, :stop], close, n, p1, start, carried, out)
+    elif code == do.ADX:
+        di_diff = rows[step[do.OUT1], :stop]
+        recursive.adx_nb(x[do.HIGH, :stop], x[do.LOW, :stop], close, n, p1, start, carried, out, di_diff)
+
+
+@njit
 def steps_nb(
-    program: NDArray[np.int64], columns: Array, rows: Array, s: Array, state: Array, start: int, stop: int
+    program: NDArray[np.int64], x: Array, rows: Array, s: Array, state: Array, start: int, stop: int
 ) -> None:
     """Run a program on one symbol's block.
 
@@ -149,10 +177,10 @@ def steps_nb(
     ----------
     program : (P, PROGRAM_WIDTH) int64
         Steps in an order in which inputs come first.
-    columns : (N_COLUMNS, T) float64
-        Base columns; rows 0..stop−1 are filled.
+    x : (N_COLUMNS, T) float64
+        Base columns; bars 0..stop−1 are filled.
     rows : (R, T) float64, changed in place
-        Workspace; rows start..stop−1 of every output are filled.
+        Workspace; bars start..stop−1 of every output are filled.
     s : (SCRATCH_SLOTS, SCRATCH_ROWS, T) float64, changed in place
         Scratch.
     state : (S,) float64, changed in place
@@ -163,131 +191,116 @@ def steps_nb(
     begin = U(start)
     end = U(stop)
     one = U(1)
-    high, low, close = columns[do.HIGH, :stop], columns[do.LOW, :stop], columns[do.CLOSE, :stop]
-    volumes, ln_close, r = columns[do.VOLUME, :stop], columns[do.LN_CLOSE, :stop], columns[do.RETURN, :stop]
     for k in range(program.shape[0]):
-        step = program[k]
-        code = step[do.CODE]
-        n = step[do.P0]
-        p1 = step[do.P1]
-        p2 = step[do.P2]
-        p3 = step[do.P3]
+        code = program[k, do.CODE]
+        n = program[k, do.P0]
+        p1 = program[k, do.P1]
+        p2 = program[k, do.P2]
+        p3 = program[k, do.P3]
+        a = program[k, do.IN0]
+        b = program[k, do.IN1]
+        c = program[k, do.IN2]
+        d = program[k, do.IN3]
+        out = program[k, do.OUT0]
+        out1 = program[k, do.OUT1]
+        out2 = program[k, do.OUT2]
         if code < do.N_TREES:
             first = U(max(start, p3))
             for j in range(do.OUT0, do.OUT4 + 1):
-                if step[j] >= 0:
-                    warm_nb(rows[step[j], :stop], start, p3)
-            if first >= end:
-                continue
-            oldest = first + one - U(n)
-            kind = load_nb(code, p1, p2, columns, oldest, end, s)
-            slot = tree_nb(kind, n, first, end, s)
-            for j in range(do.OUT0, do.OUT4 + 1):
-                if step[j] >= 0:
-                    row = step[j]
+                if program[k, j] >= 0:
+                    warm_nb(rows, program[k, j], start, stop, p3)
+            while first < end:
+                until = min(end, first + TILE)
+                kind = load_nb(code, p1, p2, x, first + one - U(n), until, s)
+                slot = tree_nb(kind, n, first, until, s)
+                for j in range(do.OUT0, do.OUT4 + 1):
+                    row = program[k, j]
                     part = j - do.OUT0
-                    for i in range(first, end):
-                        rows[row, i] = s[slot, part, i]
-            continue
-        a = rows[step[do.IN0], :stop]
-        b = rows[step[do.IN1], :stop]
-        out = rows[step[do.OUT0], :stop]
-        two = rows[step[do.OUT1], :stop]
-        carried = state[step[do.STATE] : step[do.STATE_END]]
-        if code == do.CHANGE:
-            x, y = columns[p2 // do.N_COLUMNS], columns[p2 % do.N_COLUMNS]
-            price.change_nb(x, y, n, p1, warm_nb(out, start, p1), end, out)
+                    if row >= 0:
+                        for i in range(first, until):
+                            rows[row, i] = s[slot, part, i]
+                first = until
+        elif code == do.CHANGE:
+            first = warm_nb(rows, out, start, stop, p1)
+            price.change_nb(x, rows, p2 // do.N_COLUMNS, p2 % do.N_COLUMNS, n, p1, first, end, out)
         elif code == do.ROC:
-            price.roc_nb(close, n, warm_nb(out, start, n), end, out)
+            price.roc_nb(x, rows, n, warm_nb(rows, out, start, stop, n), end, out)
         elif code == do.BAR:
-            price.bar_nb(columns[do.OPEN], high, low, close, begin, end, out, two, rows[step[do.OUT2]])
+            price.bar_nb(x, rows, begin, end, out, out1, out2)
         elif code == do.DIST:
-            trend.dist_nb(close, a, begin, end, out)
+            trend.dist_nb(x, rows, a, begin, end, out)
         elif code == do.OVER:
-            trend.over_nb(a, b, float(n), begin, end, out)
+            trend.over_nb(rows, a, b, float(n), begin, end, out)
         elif code == do.CROSS:
-            trend.cross_nb(a, b, begin, end, carried, out)
+            trend.cross_nb(rows, a, b, begin, end, state[program[k, do.STATE] :], out)
         elif code == do.LINE_FIT:
-            trend.line_nb(a, b, n, begin, end, out, two)
+            trend.line_fit_nb(rows, a, b, n, begin, end, out, out1)
         elif code == do.CHANNEL:
-            trend.channel_nb(close, a, b, begin, end, out, two, rows[step[do.OUT2]])
+            trend.channel_nb(x, rows, a, b, begin, end, out, out1, out2)
         elif code == do.STOCH:
-            begin_k = warm_nb(out, start, n + p1 - 2)
-            begin_d = warm_nb(two, start, n + p1 + p2 - 3)
+            begin_k = warm_nb(rows, out, start, stop, n + p1 - 2)
+            begin_d = warm_nb(rows, out1, start, stop, n + p1 + p2 - 3)
             if begin_k < end:
                 first = min(begin_k, begin_d + one - U(p2)) + one - U(p1)
-                copy_nb(high, first + one - U(n), end, 0, s)
-                copy_nb(low, first + one - U(n), end, 1, s)
+                copy_nb(x, do.HIGH, first + one - U(n), end, 0, s)
+                copy_nb(x, do.LOW, first + one - U(n), end, 1, s)
                 slot = tree_nb(EXTREMES, n, first, end, s)
-                momentum.stoch_nb(close, slot, p1, p2, begin_k, begin_d, end, s, out, two)
+                momentum.stoch_nb(x, rows, s, slot, p1, p2, begin_k, begin_d, end, out, out1)
         elif code == do.WILLR:
-            momentum.willr_nb(close, a, b, begin, end, out)
+            momentum.willr_nb(x, rows, a, b, begin, end, out)
         elif code == do.CCI:
-            first = warm_nb(out, start, n - 1)
+            first = warm_nb(rows, out, start, stop, n - 1)
             if first < end:
-                momentum.load_typical_nb(high, low, close, first + one - U(n), end, s)
-                momentum.cci_nb(a, n, first, end, s, out)
+                momentum.load_typical_nb(x, first + one - U(n), end, s)
+                momentum.cci_nb(rows, s, a, n, first, end, out)
         elif code == do.PATH:
-            warm_nb(two, start, n)
-            momentum.path_nb(close, a, n, warm_nb(out, start, n), end, out, two)
+            warm_nb(rows, out1, start, stop, n)
+            first = warm_nb(rows, out, start, stop, n)
+            momentum.net_over_path_nb(x, rows, a, n, first, end, out, out1)
         elif code == do.MFI:
-            momentum.mfi_nb(a, b, begin, end, out)
+            momentum.mfi_nb(rows, a, b, begin, end, out)
         elif code == do.AROON:
-            momentum.aroon_nb(a, b, n, begin, end, out)
+            momentum.aroon_nb(rows, a, b, n, begin, end, out)
         elif code == do.ANNUAL:
-            volatility.annual_nb(a, n / p1, begin, end, out)
+            volatility.annual_nb(rows, a, n / p1, begin, end, out)
         elif code == do.RANGES:
-            volatility.ranges_nb(a, b, rows[step[do.IN2]], begin, end, out, two, rows[step[do.OUT2]])
+            volatility.ranges_nb(rows, a, b, c, begin, end, out, out1, out2)
         elif code == do.YANG_ZHANG:
-            volatility.yang_zhang_nb(a, b, rows[step[do.IN2]], n, begin, end, out)
+            volatility.yang_zhang_nb(rows, a, b, c, n, begin, end, out)
         elif code == do.BANDS:
-            volatility.bands_nb(close, a, b, begin, end, out, two)
+            volatility.bands_nb(x, rows, a, b, begin, end, out, out1)
         elif code == do.SKEWNESS:
-            volatility.skew_nb(a, b, begin, end, out)
+            volatility.skew_nb(rows, a, b, begin, end, out)
         elif code == do.LESS:
-            volatility.less_nb(a, float(n), begin, end, out)
+            volatility.less_nb(rows, a, float(n), begin, end, out)
         elif code == do.SHARE:
-            volume.scaled_nb(a, b, float(n), begin, end, out)
+            volume.share_nb(rows, a, b, float(n), begin, end, out)
         elif code == do.VOLUME_RATIO:
-            trend.over_nb(volumes, a, 0.0, begin, end, out)
+            volume.volume_ratio_nb(x, rows, a, begin, end, out)
         elif code == do.VWAP_DIST:
-            volume.vwap_dist_nb(close, a, b, begin, end, out)
+            volume.vwap_dist_nb(x, rows, a, b, begin, end, out)
         elif code == do.DOLLAR_Z:
-            volume.dollar_z_nb(close, volumes, a, b, begin, end, out)
+            volume.dollar_z_nb(x, rows, a, b, begin, end, out)
         elif code == do.OBV_SLOPE:
-            first = warm_nb(out, start, n)
+            first = warm_nb(rows, out, start, stop, n)
             if first < end:
-                volume.load_signed_nb(close, volumes, first + one - U(n), end, s)
-                volume.obv_slope_nb(a, n, first, end, s, out)
+                volume.load_signed_nb(x, first + one - U(n), end, s)
+                volume.obv_slope_nb(rows, s, a, n, first, end, out)
         elif code == do.Z:
-            reversion.z_nb(columns[n], a, b, begin, end, out)
+            reversion.z_nb(x, rows, n, a, b, begin, end, out)
         elif code == do.HALF_LIFE:
-            reversion.half_life_nb(a, b, rows[step[do.IN2]], n, begin, end, out)
+            reversion.half_life_nb(rows, a, b, c, n, begin, end, out)
         elif code == do.AUTOCORR:
-            reversion.autocorr_nb(a, b, rows[step[do.IN2]], begin, end, out)
+            reversion.autocorr_nb(rows, a, b, c, begin, end, out)
         elif code == do.VARIANCE_RATIO:
-            reversion.variance_ratio_nb(a, b, rows[step[do.IN2]], rows[step[do.IN3]], n, p1, begin, end, out)
+            reversion.variance_ratio_nb(rows, a, b, c, d, n, p1, begin, end, out)
         elif code == do.RANK:
-            scores.rank_nb(a, n, begin, end, carried, out, two)
+            scores.rank_nb(rows, a, n, begin, end, state[program[k, do.STATE] :], out, out1)
         elif code == do.ADAPTIVE:
-            scores.adaptive_nb(ln_close, a, b, n, p1, p2, begin, end, out)
+            scores.adaptive_nb(x, rows, a, b, n, p1, p2, begin, end, out)
         elif code == do.TREND_SCORE:
-            scores.trend_score_nb(
-                close, a, b, rows[step[do.IN2]], rows[step[do.IN3]], rows[step[do.IN4]], begin, end, out
-            )
+            scores.trend_score_nb(x, rows, a, b, c, d, program[k, do.IN4], begin, end, out)
         elif code == do.MOMENTUM_SCORE:
-            scores.momentum_score_nb(a, b, rows[step[do.IN2]], rows[step[do.IN3]], begin, end, out)
-        elif code == do.EMA:
-            recursive.dist_ema_nb(close, n, p1, start, carried, out)
-        elif code == do.MACD:
-            recursive.macd_nb(close, n, p1, p2, p3, start, carried, out, two, rows[step[do.OUT2], :stop])
-        elif code == do.TRIX:
-            recursive.trix_nb(close, n, p1, start, carried, out)
-        elif code == do.EWMA_VOL:
-            recursive.ewma_vol_nb(r, n, p1, start, carried, out)
-        elif code == do.RSI:
-            recursive.rsi_nb(close, n, p1, start, carried, out)
-        elif code == do.ATR:
-            recursive.atr_pct_nb(high, low, close, n, p1, start, carried, out)
-        elif code == do.ADX:
-            recursive.adx_nb(high, low, close, n, p1, start, carried, out, two)
+            scores.momentum_score_nb(rows, a, b, c, d, begin, end, out)
+        else:
+            recursion_nb(program[k], x, rows, state, start, stop)

@@ -10,8 +10,9 @@ import math
 
 import numpy as np
 
+from research.kernels.codes import CLOSE, LN_CLOSE
 from research.kernels.jit import njit
-from research.kernels.windows import Array
+from research.kernels.windows import Array, U
 
 __all__ = ["adaptive_nb", "momentum_score_nb", "rank_nb", "trend_score_nb"]
 
@@ -19,90 +20,116 @@ _BARS_PER_YEAR = 252.0
 
 
 @njit
-def count_below_nb(ordered: Array, size: int, x: float, equal: bool) -> int:
-    """Count the values of an ascending list that are below `x`, or not above it if `equal`."""
-    low = 0
-    high = size
-    while low < high:
-        middle = (low + high) >> 1
-        if ordered[middle] < x or (equal and ordered[middle] == x):
-            low = middle + 1
-        else:
-            high = middle
-    return low
+def place_nb(ordered: Array, low: np.uint64, size: np.uint64, x: float, equal: bool) -> np.uint64:
+    """Count the values of an ascending list that are below `x`, or not above it if `equal`.
+
+    Halves the span without branching on the outcome: which half is a coin toss, and a wrong guess of
+    the processor costs more than the comparison.
+
+    Parameters
+    ----------
+    ordered : (T,) float64
+        Ascending in low..low + size − 1.
+    low, size : uint64
+        The list.
+    x : float
+        Not NaN.
+    equal : bool
+        Whether to count values equal to `x`.
+
+    Returns
+    -------
+    uint64
+        0 to size.
+    """
+    one = U(1)
+    base = low
+    left = size
+    while left > U(0):
+        half = left >> one
+        value = ordered[base + half]
+        right = value < x or (equal and value == x)
+        base = base + (half + one if right else U(0))
+        left = left - half - one if right else half
+    return base - low
 
 
 @njit
 def rank_nb(
-    x: Array, n: int, begin: np.uint64, stop: np.uint64, state: Array, median: Array, share: Array
+    rows: Array, x: int, n: int, begin: np.uint64, stop: np.uint64, state: Array, median: int, share: int
 ) -> None:
     """Median of the last n values, and the percentage of them that are not above the newest.
 
     Parameters
     ----------
-    x : (T,) float64
-        NaN during its warm-up. A later NaN empties the window.
+    rows : (R, T) float64, changed in place
+    x : int
+        Row of values; NaN during its warm-up. A later NaN empties the window.
     n : int
         Window, the newest value included.
     begin, stop : uint64
-        Rows to fill.
+        Bars to fill.
     state : (2 + 2n,) float64, changed in place
         Values held, place of the oldest, the values in order of time, the values in order of size.
-    median : (T,) float64, changed in place
-        NaN until n values are held.
-    share : (T,) float64, changed in place
-        100·#(≤ x)/n; above 0, up to 100. NaN until n values are held.
+    median : int
+        Row of the median; NaN until n values are held.
+    share : int
+        Row of 100·#(≤ x)/n, above 0 and up to 100; NaN until n values are held.
     """
-    held = int(state[0])
-    oldest = int(state[1])
-    ring = state[2 : 2 + n]
-    ordered = state[2 + n : 2 + 2 * n]
+    one = U(1)
+    ring = U(2)  # offset of the values in order of time
+    low = U(2 + n)  # offset of the values in order of size
+    size = U(n)
+    held = U(state[0])
+    oldest = U(state[1])
+    lower = low + U((n - 1) // 2)
+    upper = low + U(n // 2)
     for i in range(begin, stop):
-        median[i] = np.nan
-        share[i] = np.nan
-        new = x[i]
+        rows[median, i] = np.nan
+        rows[share, i] = np.nan
+        new = rows[x, i]
         if math.isnan(new):
-            held = 0
-            oldest = 0
+            held = U(0)
+            oldest = U(0)
             continue
         # Close the gap that the oldest leaves and open one for the newest: one shift between the two.
-        if held == n:
-            gap = count_below_nb(ordered, n, ring[oldest], False)
-            place = count_below_nb(ordered, n, new, True)
+        place = place_nb(state, low, held, new, True)
+        if held == size:
+            gap = place_nb(state, low, held, state[ring + oldest], False)
             if place > gap:
-                place -= 1
-                for k in range(gap, place):
-                    ordered[k] = ordered[k + 1]
+                place = place - one
+                for k in range(low + gap, low + place):
+                    state[k] = state[k + one]
             else:
-                for k in range(gap, place, -1):
-                    ordered[k] = ordered[k - 1]
-            ring[oldest] = new
-            oldest = oldest + 1 if oldest + 1 < n else 0
+                for j in range(gap - place):
+                    state[low + gap - j] = state[low + gap - one - j]
+            state[ring + oldest] = new
+            oldest = oldest + one if oldest + one < size else U(0)
         else:
-            place = count_below_nb(ordered, held, new, True)
-            for k in range(held, place, -1):
-                ordered[k] = ordered[k - 1]
-            ring[held] = new
-            held += 1
-        ordered[place] = new
-        if held == n:
-            median[i] = 0.5 * (ordered[(n - 1) // 2] + ordered[n // 2])
-            share[i] = 100.0 * (place + 1) / n
-    state[0] = held
-    state[1] = oldest
+            for j in range(held - place):
+                state[low + held - j] = state[low + held - one - j]
+            state[ring + held] = new
+            held = held + one
+        state[low + place] = new
+        if held == size:
+            rows[median, i] = 0.5 * (state[lower] + state[upper])
+            rows[share, i] = 100.0 * float(place + one) / n
+    state[0] = float(held)
+    state[1] = float(oldest)
 
 
 @njit
 def adaptive_nb(
-    ln_close: Array,
-    vol: Array,
-    usual: Array,
+    x: Array,
+    rows: Array,
+    vol: int,
+    usual: int,
     base: int,
     shortest: int,
     longest: int,
     begin: np.uint64,
     stop: np.uint64,
-    out: Array,
+    out: int,
 ) -> None:
     """Momentum over a lookback that shortens when volatility rises, in units of its own deviation.
 
@@ -110,79 +137,94 @@ def adaptive_nb(
 
     Parameters
     ----------
-    ln_close : (T,) float64
-    vol, usual : (T,) float64
-        Volatility per year, and its trailing median.
+    x : (N_COLUMNS, T) float64
+    rows : (R, T) float64, changed in place
+    vol, usual : int
+        Rows of the volatility per year and of its trailing median.
     base, shortest, longest : int
-        Lookback at usual volatility, and its bounds; begin ≥ longest wherever `usual` is not NaN.
+        Lookback at usual volatility, and its bounds; i ≥ longest wherever `usual` is not NaN.
     begin, stop : uint64
-        Rows to fill.
-    out : (T,) float64, changed in place
-        NaN where the price stands still (vol is 0).
+        Bars to fill.
+    out : int
+        Row of the momentum; NaN where the price stands still (vol is 0).
     """
     per_bar = 1.0 / math.sqrt(_BARS_PER_YEAR)
     for i in range(begin, stop):
-        out[i] = np.nan
-        if vol[i] > 0.0 and usual[i] >= 0.0:
-            length = np.rint(min(base * (usual[i] / vol[i]), float(longest)))
-            bars = max(int(length), shortest)
-            j = np.int64(i) - bars
-            out[i] = (ln_close[i] - ln_close[j]) / (vol[i] * per_bar * math.sqrt(bars))
+        rows[out, i] = np.nan
+        sigma = rows[vol, i]
+        if sigma > 0.0 and rows[usual, i] >= 0.0:
+            length = max(np.rint(min(base * (rows[usual, i] / sigma), float(longest))), float(shortest))
+            moved = x[LN_CLOSE, i] - x[LN_CLOSE, i - U(length)]
+            rows[out, i] = moved / (sigma * per_bar * math.sqrt(length))
 
 
 @njit
 def trend_score_nb(
-    close: Array,
-    fast: Array,
-    slow: Array,
-    slope: Array,
-    position: Array,
-    adx: Array,
+    x: Array,
+    rows: Array,
+    fast: int,
+    slow: int,
+    slope: int,
+    position: int,
+    adx: int,
     begin: np.uint64,
     stop: np.uint64,
-    out: Array,
+    out: int,
 ) -> None:
     """Trend score: 25·[c>fast] + 25·[fast>slow] + 20·[slope>0] + 15·position + 15·clip(ADX/50, 0, 1).
 
     Parameters
     ----------
-    close, fast, slow, slope, position, adx : (T,) float64
-        Close, SMA 50, SMA 200, slope of ln c, place in the Donchian channel, ADX.
+    x : (N_COLUMNS, T) float64
+    rows : (R, T) float64, changed in place
+    fast, slow, slope, position, adx : int
+        Rows of SMA 50, SMA 200, slope of ln c, place in the Donchian channel, ADX.
     begin, stop : uint64
-        Rows to fill.
-    out : (T,) float64, changed in place
-        0 to 100. NaN while a part is NaN, so also where the channel has no height.
+        Bars to fill.
+    out : int
+        Row of the score, 0 to 100; NaN while a part is NaN, so also where the channel has no height.
     """
     for i in range(begin, stop):
-        score = 15.0 * position[i] + 15.0 * min(max(adx[i] / 50.0, 0.0), 1.0)
-        score += 25.0 if close[i] > fast[i] else 0.0
-        score += 25.0 if fast[i] > slow[i] else 0.0
-        score += 20.0 if slope[i] > 0.0 else 0.0
-        known = fast[i] == fast[i] and slow[i] == slow[i] and slope[i] == slope[i] and adx[i] == adx[i]
-        out[i] = score if known else np.nan
+        rows[out, i] = 25.0 if x[CLOSE, i] > rows[fast, i] else 0.0
+    for i in range(begin, stop):
+        rows[out, i] += 25.0 if rows[fast, i] > rows[slow, i] else 0.0
+    for i in range(begin, stop):
+        rows[out, i] += 20.0 if rows[slope, i] > 0.0 else 0.0
+    for i in range(begin, stop):
+        strength = min(max(rows[adx, i] / 50.0, 0.0), 1.0)
+        # A comparison with NaN is false; the zero brings the NaN of the longest window back.
+        rows[out, i] += 15.0 * rows[position, i] + 15.0 * strength + 0.0 * rows[slow, i]
 
 
 @njit
 def momentum_score_nb(
-    short: Array, middle: Array, long: Array, vol: Array, begin: np.uint64, stop: np.uint64, out: Array
+    rows: Array,
+    short: int,
+    middle: int,
+    long: int,
+    vol: int,
+    begin: np.uint64,
+    stop: np.uint64,
+    out: int,
 ) -> None:
     """Momentum score, ±100: 100·tanh of the mean of three returns, each over its own deviation.
 
     Parameters
     ----------
-    short, middle, long : (T,) float64
-        ret_21, ret_63, ret_126.
-    vol : (T,) float64
-        vol_21, per year; σ per bar = vol/√252.
+    rows : (R, T) float64, changed in place
+    short, middle, long : int
+        Rows of ret_21, ret_63, ret_126.
+    vol : int
+        Row of vol_21, per year; σ per bar = vol/√252.
     begin, stop : uint64
-        Rows to fill.
-    out : (T,) float64, changed in place
-        NaN where the price stands still (vol is 0).
+        Bars to fill.
+    out : int
+        Row of the score; NaN where the price stands still (vol is 0).
     """
     a = 1.0 / math.sqrt(21.0)
     b = 1.0 / math.sqrt(63.0)
     c = 1.0 / math.sqrt(126.0)
     scale = math.sqrt(_BARS_PER_YEAR) / 3.0
     for i in range(begin, stop):
-        drift = a * short[i] + b * middle[i] + c * long[i]
-        out[i] = 100.0 * math.tanh(scale * drift / vol[i]) if vol[i] > 0.0 else np.nan
+        drift = a * rows[short, i] + b * rows[middle, i] + c * rows[long, i]
+        rows[out, i] = 100.0 * math.tanh(scale * drift / rows[vol, i]) if rows[vol, i] > 0.0 else np.nan

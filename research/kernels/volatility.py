@@ -10,6 +10,7 @@ import math
 
 import numpy as np
 
+from research.kernels.codes import CLOSE, LN_CLOSE, LN_HIGH, LN_LOW, LN_OPEN, RETURN
 from research.kernels.jit import njit
 from research.kernels.windows import Array, U
 
@@ -25,144 +26,158 @@ __all__ = [
     "yang_zhang_nb",
 ]
 
-BARS_PER_YEAR = 252.0
+_BARS_PER_YEAR = 252.0
 _LN2 = math.log(2.0)
 
 
 @njit
-def load_change_nb(x: Array, y: Array, n: int, begin: np.uint64, stop: np.uint64, s: Array) -> None:
-    """Load x − y[n]; begin ≥ n."""
-    lag = U(n)
-    for i in range(begin, stop):
-        s[0, 0, i] = x[i] - y[i - lag]
-
-
-@njit
-def load_downside_nb(r: Array, begin: np.uint64, stop: np.uint64, s: Array) -> None:
-    """Load the square of negative returns, 0 for others."""
-    for i in range(begin, stop):
-        s[0, 0, i] = r[i] * r[i] if r[i] < 0.0 else 0.0
-
-
-@njit
-def load_ranges_nb(
-    ln_open: Array,
-    ln_high: Array,
-    ln_low: Array,
-    ln_close: Array,
-    begin: np.uint64,
-    stop: np.uint64,
-    s: Array,
+def load_change_nb(
+    x: Array, later: int, earlier: int, n: int, low: np.uint64, stop: np.uint64, s: Array
 ) -> None:
+    """Load the difference of two columns, later − earlier[n]; low ≥ n."""
+    lag = U(n)
+    for i in range(low, stop):
+        s[0, 0, i] = x[later, i] - x[earlier, i - lag]
+
+
+@njit
+def load_downside_nb(x: Array, low: np.uint64, stop: np.uint64, s: Array) -> None:
+    """Load the square of negative returns, 0 for others."""
+    for i in range(low, stop):
+        s[0, 0, i] = x[RETURN, i] * x[RETURN, i] if x[RETURN, i] < 0.0 else 0.0
+
+
+@njit
+def load_ranges_nb(x: Array, low: np.uint64, stop: np.uint64, s: Array) -> None:
     """Load the variance that each bar shows by its range: Parkinson, Garman-Klass, Rogers-Satchell.
 
     ln²(h/l)/(4 ln 2); ½ ln²(h/l) − (2 ln 2 − 1) ln²(c/o); ln(h/c) ln(h/o) + ln(l/c) ln(l/o).
     """
     park = 1.0 / (4.0 * _LN2)
     body = 2.0 * _LN2 - 1.0
-    for i in range(begin, stop):
-        o = ln_open[i]
-        h = ln_high[i]
-        l = ln_low[i]
-        c = ln_close[i]
-        square = (h - l) * (h - l)
-        s[0, 0, i] = park * square
-        s[0, 1, i] = 0.5 * square - body * ((c - o) * (c - o))
+    for i in range(low, stop):
+        span = x[LN_HIGH, i] - x[LN_LOW, i]
+        s[0, 0, i] = park * (span * span)
+    for i in range(low, stop):
+        span = x[LN_HIGH, i] - x[LN_LOW, i]
+        r = x[LN_CLOSE, i] - x[LN_OPEN, i]
+        s[0, 1, i] = 0.5 * (span * span) - body * (r * r)
+    for i in range(low, stop):
+        o = x[LN_OPEN, i]
+        h = x[LN_HIGH, i]
+        l = x[LN_LOW, i]
+        c = x[LN_CLOSE, i]
         s[0, 2, i] = (h - c) * (h - o) + (l - c) * (l - o)
 
 
 @njit
-def annual_nb(x: Array, scale: float, begin: np.uint64, stop: np.uint64, out: Array) -> None:
-    """Volatility per year from a variance per bar, √(252·scale·x); 0 on a flat window.
-
-    Rounding may leave the mean of a range estimator below 0 on bars without a range; that is 0.
-    """
-    year = BARS_PER_YEAR * scale
+def annual_nb(rows: Array, variance: int, scale: float, begin: np.uint64, stop: np.uint64, out: int) -> None:
+    """Volatility per year from a variance per bar, √(252·scale·variance); 0 on a flat window."""
+    year = _BARS_PER_YEAR * scale
     for i in range(begin, stop):
-        # NaN compares false and passes through.
-        out[i] = 0.0 if x[i] < 0.0 else math.sqrt(year * x[i])
+        rows[out, i] = math.sqrt(year * rows[variance, i])
 
 
 @njit
 def ranges_nb(
-    park: Array,
-    klass: Array,
-    rogers: Array,
+    rows: Array,
+    park: int,
+    klass: int,
+    rogers: int,
     begin: np.uint64,
     stop: np.uint64,
-    parkinson: Array,
-    garman_klass: Array,
-    rogers_satchell: Array,
+    parkinson: int,
+    garman_klass: int,
+    rogers_satchell: int,
 ) -> None:
-    """Range estimators per year from their mean variances per bar; 0 on bars without a range."""
+    """Range estimators per year from their mean variances per bar; 0 on bars without a range.
+
+    Rounding may leave the mean of the latter two below 0 on bars without a range; that is 0.
+    """
+    annual_nb(rows, park, 1.0, begin, stop, parkinson)
     for i in range(begin, stop):
-        parkinson[i] = math.sqrt(BARS_PER_YEAR * park[i])
+        rows[garman_klass, i] = math.sqrt(_BARS_PER_YEAR * max(rows[klass, i], 0.0))
     for i in range(begin, stop):
-        garman_klass[i] = 0.0 if klass[i] < 0.0 else math.sqrt(BARS_PER_YEAR * klass[i])
-    for i in range(begin, stop):
-        rogers_satchell[i] = 0.0 if rogers[i] < 0.0 else math.sqrt(BARS_PER_YEAR * rogers[i])
+        rows[rogers_satchell, i] = math.sqrt(_BARS_PER_YEAR * max(rows[rogers, i], 0.0))
 
 
 @njit
 def yang_zhang_nb(
-    overnight: Array, session: Array, rogers: Array, n: int, begin: np.uint64, stop: np.uint64, out: Array
+    rows: Array,
+    overnight: int,
+    session: int,
+    rogers: int,
+    n: int,
+    begin: np.uint64,
+    stop: np.uint64,
+    out: int,
 ) -> None:
     """Yang-Zhang volatility per year: overnight, open-to-close and range variance, best weighted.
 
     Parameters
     ----------
-    overnight, session : (T,) float64
-        Population variance of ln(o/c[1]) and of ln(c/o) over n bars.
-    rogers : (T,) float64
-        Mean Rogers-Satchell variance of the bars.
+    rows : (R, T) float64, changed in place
+    overnight, session : int
+        Rows of the population variance of ln(o/c[1]) and of ln(c/o) over n bars.
+    rogers : int
+        Row of the mean Rogers-Satchell variance of the bars.
     n : int
         Window; k = 0.34/(1.34 + (n+1)/(n−1)) weighs the session.
     begin, stop : uint64
-        Rows to fill.
-    out : (T,) float64, changed in place
-        √(252·(σ²overnight + k·σ²session + (1−k)·σ²RS)), sample variances; 0 on bars that stand still.
+        Bars to fill.
+    out : int
+        Row of √(252·(σ²overnight + k·σ²session + (1−k)·σ²RS)), sample variances; 0 on bars that
+        stand still.
     """
     k = 0.34 / (1.34 + (n + 1.0) / (n - 1.0))
     sample = n / (n - 1.0)
     for i in range(begin, stop):
-        variance = sample * (overnight[i] + k * session[i]) + (1.0 - k) * rogers[i]
-        out[i] = 0.0 if variance < 0.0 else math.sqrt(BARS_PER_YEAR * variance)
+        variance = sample * (rows[overnight, i] + k * rows[session, i]) + (1.0 - k) * rows[rogers, i]
+        rows[out, i] = math.sqrt(_BARS_PER_YEAR * max(variance, 0.0))
 
 
 @njit
 def bands_nb(
-    close: Array, mean: Array, variance: Array, begin: np.uint64, stop: np.uint64, width: Array, pctb: Array
+    x: Array,
+    rows: Array,
+    mean: int,
+    variance: int,
+    begin: np.uint64,
+    stop: np.uint64,
+    width: int,
+    pctb: int,
 ) -> None:
     """Bollinger bands at ±2 population σ: their width over the mean, and the place of the close.
 
     Parameters
     ----------
-    close : (T,) float64, adjusted price
-    mean, variance : (T,) float64
-        Of the window's closes.
+    x : (N_COLUMNS, T) float64
+    rows : (R, T) float64, changed in place
+    mean, variance : int
+        Rows of the moments of the window's closes.
     begin, stop : uint64
-        Rows to fill.
-    width : (T,) float64, changed in place
-        4σ/mean; 0 on a flat window.
-    pctb : (T,) float64, changed in place
-        (c − lower)/(upper − lower), 0.5 at the mean; NaN on a flat window.
+        Bars to fill.
+    width : int
+        Row of 4σ/mean; 0 on a flat window.
+    pctb : int
+        Row of (c − lower)/(upper − lower), 0.5 at the mean; NaN on a flat window.
     """
     for i in range(begin, stop):
-        full = 4.0 * math.sqrt(variance[i])
-        width[i] = full / mean[i]
-        pctb[i] = (close[i] - mean[i]) / full + 0.5 if full > 0.0 else np.nan
+        full = 4.0 * math.sqrt(rows[variance, i])
+        rows[width, i] = full / rows[mean, i]
+        rows[pctb, i] = (x[CLOSE, i] - rows[mean, i]) / full + 0.5 if full > 0.0 else np.nan
 
 
 @njit
-def skew_nb(variance: Array, third: Array, begin: np.uint64, stop: np.uint64, out: Array) -> None:
+def skew_nb(rows: Array, variance: int, third: int, begin: np.uint64, stop: np.uint64, out: int) -> None:
     """Skewness g1 = m3/m2^1.5 from population moments; NaN on a flat window."""
     for i in range(begin, stop):
-        cube = variance[i] * math.sqrt(variance[i])
-        out[i] = third[i] / cube if cube > 0.0 else np.nan
+        cube = rows[variance, i] * math.sqrt(rows[variance, i])
+        rows[out, i] = rows[third, i] / cube if cube > 0.0 else np.nan
 
 
 @njit
-def less_nb(x: Array, minus: float, begin: np.uint64, stop: np.uint64, out: Array) -> None:
+def less_nb(rows: Array, a: int, minus: float, begin: np.uint64, stop: np.uint64, out: int) -> None:
     """Subtract a constant; a smallest ratio of later to earlier price becomes the drawdown, ≤ 0."""
     for i in range(begin, stop):
-        out[i] = x[i] - minus
+        rows[out, i] = rows[a, i] - minus

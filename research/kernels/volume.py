@@ -10,6 +10,7 @@ import math
 
 import numpy as np
 
+from research.kernels.codes import CLOSE, HIGH, LOW, RETURN, VOLUME
 from research.kernels.jit import njit
 from research.kernels.windows import Array, U
 
@@ -18,98 +19,96 @@ __all__ = [
     "load_dollars_nb",
     "load_impact_nb",
     "load_located_nb",
-    "load_priced_nb",
+    "load_paid_nb",
     "load_signed_nb",
     "obv_slope_nb",
-    "scaled_nb",
+    "share_nb",
+    "volume_ratio_nb",
     "vwap_dist_nb",
 ]
 
 
 @njit
-def load_signed_nb(close: Array, volume: Array, begin: np.uint64, stop: np.uint64, s: Array) -> None:
-    """Load volume with the sign of the close's change, and volume; begin ≥ 1."""
+def load_signed_nb(x: Array, low: np.uint64, stop: np.uint64, s: Array) -> None:
+    """Load volume with the sign of the close's change; low ≥ 1."""
     one = U(1)
-    for i in range(begin, stop):
-        v = volume[i]
-        s[0, 0, i] = v if close[i] > close[i - one] else (-v if close[i] < close[i - one] else 0.0)
-        s[0, 1, i] = v
+    for i in range(low, stop):
+        v = x[VOLUME, i]
+        up = v if x[CLOSE, i] > x[CLOSE, i - one] else 0.0
+        s[0, 0, i] = up - (v if x[CLOSE, i] < x[CLOSE, i - one] else 0.0)
 
 
 @njit
-def load_located_nb(
-    high: Array, low: Array, close: Array, volume: Array, begin: np.uint64, stop: np.uint64, s: Array
-) -> None:
-    """Load close location value × volume (0 on a flat bar), and volume."""
-    for i in range(begin, stop):
-        span = high[i] - low[i]
-        place = ((close[i] - low[i]) - (high[i] - close[i])) / span if span > 0.0 else 0.0
-        s[0, 0, i] = place * volume[i]
-        s[0, 1, i] = volume[i]
+def load_located_nb(x: Array, low: np.uint64, stop: np.uint64, s: Array) -> None:
+    """Load close location value × volume, 0 on a flat bar."""
+    for i in range(low, stop):
+        span = x[HIGH, i] - x[LOW, i]
+        place = (x[CLOSE, i] - x[LOW, i]) - (x[HIGH, i] - x[CLOSE, i])
+        s[0, 0, i] = place / span * x[VOLUME, i] if span > 0.0 else 0.0
 
 
 @njit
-def load_priced_nb(
-    high: Array, low: Array, close: Array, volume: Array, begin: np.uint64, stop: np.uint64, s: Array
-) -> None:
-    """Load typical price × volume, and volume."""
-    for i in range(begin, stop):
-        s[0, 0, i] = (high[i] + low[i] + close[i]) / 3.0 * volume[i]
-        s[0, 1, i] = volume[i]
+def load_paid_nb(x: Array, low: np.uint64, stop: np.uint64, s: Array) -> None:
+    """Load typical price × volume."""
+    for i in range(low, stop):
+        s[0, 0, i] = (x[HIGH, i] + x[LOW, i] + x[CLOSE, i]) / 3.0 * x[VOLUME, i]
 
 
 @njit
-def load_dollars_nb(close: Array, volume: Array, begin: np.uint64, stop: np.uint64, s: Array) -> None:
+def load_dollars_nb(x: Array, low: np.uint64, stop: np.uint64, s: Array) -> None:
     """Load dollar volume, close × volume."""
-    for i in range(begin, stop):
-        s[0, 0, i] = close[i] * volume[i]
+    for i in range(low, stop):
+        s[0, 0, i] = x[CLOSE, i] * x[VOLUME, i]
 
 
 @njit
-def load_impact_nb(
-    r: Array, close: Array, volume: Array, begin: np.uint64, stop: np.uint64, s: Array
-) -> None:
+def load_impact_nb(x: Array, low: np.uint64, stop: np.uint64, s: Array) -> None:
     """Load |r| per dollar traded, 0 on a bar without volume, and whether the bar traded."""
-    for i in range(begin, stop):
-        dollars = close[i] * volume[i]
-        s[0, 0, i] = abs(r[i]) / dollars if dollars > 0.0 else 0.0
-        s[0, 1, i] = 1.0 if dollars > 0.0 else 0.0
+    for i in range(low, stop):
+        dollars = x[CLOSE, i] * x[VOLUME, i]
+        s[0, 0, i] = abs(x[RETURN, i]) / dollars if dollars > 0.0 else 0.0
+    for i in range(low, stop):
+        s[0, 1, i] = 1.0 if x[CLOSE, i] * x[VOLUME, i] > 0.0 else 0.0
 
 
 @njit
-def scaled_nb(x: Array, y: Array, scale: float, begin: np.uint64, stop: np.uint64, out: Array) -> None:
-    """Scaled ratio of two means over the same bars, scale·x/y; NaN where y is 0."""
+def share_nb(rows: Array, a: int, b: int, scale: float, begin: np.uint64, stop: np.uint64, out: int) -> None:
+    """Scaled ratio of two means over the same bars, scale·a/b; NaN where b is 0."""
     for i in range(begin, stop):
-        out[i] = scale * (x[i] / y[i]) if y[i] != 0.0 else np.nan
+        rows[out, i] = scale * (rows[a, i] / rows[b, i]) if rows[b, i] != 0.0 else np.nan
+
+
+@njit
+def volume_ratio_nb(x: Array, rows: Array, mean: int, begin: np.uint64, stop: np.uint64, out: int) -> None:
+    """Volume over its mean; NaN where the mean is 0."""
+    for i in range(begin, stop):
+        rows[out, i] = x[VOLUME, i] / rows[mean, i] if rows[mean, i] != 0.0 else np.nan
 
 
 @njit
 def vwap_dist_nb(
-    close: Array, paid: Array, volume: Array, begin: np.uint64, stop: np.uint64, out: Array
+    x: Array, rows: Array, paid: int, volume: int, begin: np.uint64, stop: np.uint64, out: int
 ) -> None:
     """Distance of the close to the volume-weighted average price, c·Σv/Σpv − 1; NaN without volume."""
     for i in range(begin, stop):
-        out[i] = close[i] / (paid[i] / volume[i]) - 1.0 if paid[i] > 0.0 else np.nan
+        average = rows[paid, i] / rows[volume, i]
+        rows[out, i] = x[CLOSE, i] / average - 1.0 if rows[volume, i] > 0.0 else np.nan
 
 
 @njit
 def dollar_z_nb(
-    close: Array,
-    volume: Array,
-    mean: Array,
-    variance: Array,
-    begin: np.uint64,
-    stop: np.uint64,
-    out: Array,
+    x: Array, rows: Array, mean: int, variance: int, begin: np.uint64, stop: np.uint64, out: int
 ) -> None:
     """Score dollar volume by its own window, (c·v − mean)/σ; NaN where it never differs."""
     for i in range(begin, stop):
-        above = close[i] * volume[i] - mean[i]
-        out[i] = above / math.sqrt(variance[i]) if variance[i] > 0.0 else np.nan
+        above = x[CLOSE, i] * x[VOLUME, i] - rows[mean, i]
+        rows[out, i] = above / math.sqrt(rows[variance, i]) if rows[variance, i] > 0.0 else np.nan
 
 
 @njit
-def obv_slope_nb(volume: Array, n: int, begin: np.uint64, stop: np.uint64, s: Array, out: Array) -> None:
+def obv_slope_nb(
+    rows: Array, s: Array, volume: int, n: int, begin: np.uint64, stop: np.uint64, out: int
+) -> None:
     """Least-squares slope of the last n points of on-balance volume over the mean volume of those bars.
 
     The slope of a running sum is a weighted sum of its increments: the i-th of n, counted from 0,
@@ -117,16 +116,17 @@ def obv_slope_nb(volume: Array, n: int, begin: np.uint64, stop: np.uint64, s: Ar
 
     Parameters
     ----------
-    volume : (T,) float64
-        Mean volume of the n bars.
+    rows : (R, T) float64, changed in place
+    s : (slots, rows, T) float64, changed in place
+        Scratch; row 0 of slot 0 holds the signed volume.
+    volume : int
+        Row of the mean volume of the n bars.
     n : int
         Points.
     begin, stop : uint64
-        Rows to fill; begin ≥ n.
-    s : (slots, rows, T) float64, changed in place
-        Scratch; row 0 of slot 0 holds the signed volume.
-    out : (T,) float64, changed in place
-        NaN on a window without volume.
+        Bars to fill; begin ≥ n.
+    out : int
+        Row of the slope; NaN on a window without volume.
     """
     one = U(1)
     size = U(n)
@@ -138,4 +138,4 @@ def obv_slope_nb(volume: Array, n: int, begin: np.uint64, stop: np.uint64, s: Ar
         for i in range(begin, stop):
             s[1, 0, i] += w * s[0, 0, i - lag]
     for i in range(begin, stop):
-        out[i] = s[1, 0, i] / volume[i] if volume[i] > 0.0 else np.nan
+        rows[out, i] = s[1, 0, i] / rows[volume, i] if rows[volume, i] > 0.0 else np.nan

@@ -77,25 +77,27 @@ SCRATCH_ROWS = 5
 
 
 @njit
-def warm_nb(out: Array, start: int, lookback: int) -> np.uint64:
-    """Write NaN from row `start` over the rows without a full window; return the first row with one.
+def warm_nb(rows: Array, out: int, start: int, stop: int, lookback: int) -> np.uint64:
+    """Write NaN from bar `start` over the bars without a full window; return the first bar with one.
 
     Parameters
     ----------
-    out : (T,) float64, changed in place
-        Row 0 is the symbol's first bar, or a later one that has `lookback` bars before row `start`.
-    start : int
-        First row to fill.
+    rows : (R, T) float64, changed in place
+        Bar 0 is the symbol's first, or a later one that has `lookback` bars before bar `start`.
+    out : int
+        Row to write.
+    start, stop : int
+        Bars to fill.
     lookback : int
         Bars before the first value.
 
     Returns
     -------
     uint64
-        max(start, lookback); T or more if no row of this call has a value.
+        max(start, lookback); `stop` or more if no bar of this call has a value.
     """
-    for i in range(start, min(lookback, out.size)):
-        out[i] = np.nan
+    for i in range(start, min(lookback, stop)):
+        rows[out, i] = np.nan
     return U(max(start, lookback))
 
 
@@ -260,10 +262,10 @@ def tree_nb(kind: np.int64, n: int, first: np.uint64, stop: np.uint64, s: Array)
 
 
 @njit
-def copy_nb(x: Array, low: np.uint64, stop: np.uint64, row: int, s: Array) -> None:
-    """Load rows low..stop−1 of a series into a row of slot 0."""
+def copy_nb(x: Array, column: int, low: np.uint64, stop: np.uint64, row: int, s: Array) -> None:
+    """Load bars low..stop−1 of a column into a row of slot 0."""
     for i in range(low, stop):
-        s[0, row, i] = x[i]
+        s[0, row, i] = x[column, i]
 
 
 @njit
