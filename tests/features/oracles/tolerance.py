@@ -42,10 +42,10 @@ SIZE: dict[str, float] = {
     **dict.fromkeys(
         ["rsi_2", "rsi_14", "stoch_k", "stoch_d", "willr_14", "cmo_14", "mfi_14", "aroonosc_14"], 100.0
     ),
-    **dict.fromkeys(["adx_14", "di_diff_14", "roc_10", "roc_20", "trix_15", "cci_20"], 100.0),
-    **dict.fromkeys(["trend_score", "momentum_score", "risk_score"], 100.0),
-    # Scores divide by a deviation: their terms are ln c or r over σ, thousands and tens.
-    **dict.fromkeys(["z_20", "z_60"], 1000.0),
+    **dict.fromkeys(["adx_14", "di_diff_14", "roc_10", "roc_20", "trix_15"], 100.0),
+    **dict.fromkeys(["trend_score", "risk_score"], 100.0),
+    # Scores divide by a deviation: their terms are p, ln c or r over σ, thousands and tens.
+    **dict.fromkeys(["z_20", "z_60", "cci_20", "momentum_score"], 1000.0),
     **dict.fromkeys(["skew_63", "autocorr1_63", "variance_ratio_5_63", "adaptive_mom"], 10.0),
     # A slope per bar is a price change over a window: its terms are 1/20 of ln c's.
     "slope_20": 0.1,
