@@ -83,7 +83,7 @@ def weight_nb(volatility: float, risk_score: float, stop: float, params: NDArray
     if not volatility > 0.0 or not risk_score >= 0.0:
         return 0.0
     annual = volatility * math.sqrt(params[P_BARS_PER_YEAR] / _FEATURE_YEAR)
-    weight = min(params[P_VOL_TARGET] / annual, params[P_MAX_WEIGHT])
+    weight: float = min(params[P_VOL_TARGET] / annual, params[P_MAX_WEIGHT])
     if params[P_RISK_CAP] > 0.0 and stop > 0.0:
         weight = min(weight, params[P_RISK_CAP] / stop)
     weight *= 1.0 - params[P_RISK_AVERSION] * risk_score / 100.0
