@@ -80,6 +80,22 @@ def _ordered(rows: Sequence[Row]) -> list[Step]:
     return list(seen)
 
 
+def _contained(steps: Sequence[Step]) -> dict[Step, Step]:
+    """Map each statistic that another one computes on the way, by the same operations, to that one.
+
+    The mean is the first row of a variance, and a variance the first two of a line and of a skew.
+    """
+    trees = {(step.code, step.params, step.columns): step for step in steps if step.code < do.N_TREES}
+    given: dict[Step, Step] = {}
+    for wide, narrow in ((do.T_VARIANCE, do.T_MEAN), (do.T_LINE, do.T_VARIANCE), (do.T_SKEW, do.T_VARIANCE)):
+        for (code, params, columns), step in trees.items():
+            other = trees.get((narrow, params, columns))
+            if code == wide and other is not None:
+                given[other] = step
+    # A mean may be given by a variance that is itself given.
+    return {other: given.get(step, step) for other, step in given.items()}
+
+
 def make_plan(names: Sequence[str]) -> Plan:
     """Compile features into a program.
 
@@ -113,9 +129,11 @@ def make_plan(names: Sequence[str]) -> Plan:
         raise BadValue(f"`features` must differ, {twice[0]!r} is named twice; drop one")
 
     steps = _ordered([f.row for f in features])
-    read = {(row.step, row.output) for step in steps for row in step.inputs} | {
-        (f.row.step, f.row.output) for f in features
-    }
+    given = _contained(steps)
+    # Statistics read columns only, so they can all come first, whoever reads them.
+    steps = sorted((step for step in steps if step not in given), key=lambda step: step.code >= do.N_TREES)
+    wanted_rows = [*(row for step in steps for row in step.inputs), *(f.row for f in features)]
+    read = {(given.get(row.step, row.step), row.output) for row in wanted_rows}
     place: dict[tuple[Step, int], int] = {}
     for step in steps:
         for k in range(step.outputs):
@@ -132,7 +150,7 @@ def make_plan(names: Sequence[str]) -> Plan:
         line[do.P0 : do.P0 + len(arguments)] = arguments
         if step.code < do.N_TREES:
             line[do.P3] = step.lookback
-        inputs = [place[row.step, row.output] for row in step.inputs]
+        inputs = [place[given.get(row.step, row.step), row.output] for row in step.inputs]
         line[do.IN0 : do.OUT0] = 0
         line[do.IN0 : do.IN0 + len(inputs)] = inputs
         line[do.OUT0 : do.STATE] = [place.get((step, k), -1) for k in range(_OUTPUTS)]

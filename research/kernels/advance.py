@@ -165,10 +165,13 @@ def advance_nb(
                 for k in range(wanted.size):
                     row = wanted[k]
                     for i in range(U(n)):
-                        out[k, j, U(begin) + i] = rows[row, U(at) + i]
+                        value = rows[row, U(at) + i]
+                        # One bit pattern for NaN, whichever operation made it.
+                        out[k, j, U(begin) + i] = value if value == value else np.nan
             else:
                 for k in range(wanted.size):
                     for i in range(begin, t):
                         out[k, j, i] = np.nan
                     for i in range(n):
-                        out[k, j, when[i]] = rows[wanted[k], at + i]
+                        value = rows[wanted[k], at + i]
+                        out[k, j, when[i]] = value if value == value else np.nan

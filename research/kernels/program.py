@@ -51,8 +51,9 @@ from research.kernels.windows import (
 
 __all__ = ["load_nb", "recursion_nb", "steps_nb"]
 
-# Bars of a tree step that are computed at a time: all slots of scratch then stay in the nearest cache.
+# Bars of a tree step that are computed at a time: the slots of scratch then stay in the nearest cache.
 TILE = np.uint64(256)
+TILE_WIDE = np.uint64(128)  # for statistics of many rows
 
 
 @njit
@@ -81,6 +82,7 @@ def load_nb(
     int64
         Kind of statistic.
     """
+    first, second = pair // do.N_COLUMNS, pair % do.N_COLUMNS
     kind = MEAN
     if code <= do.T_DRAWDOWN:
         copy_nb(x, column, low, stop, 0, s)
@@ -113,7 +115,7 @@ def load_nb(
         volatility.load_ranges_nb(x, low, stop, s)
         kind = MEANS_3
     elif code == do.T_CHANGE:
-        volatility.load_change_nb(x, pair // do.N_COLUMNS, pair % do.N_COLUMNS, column, low, stop, s)
+        volatility.load_change_nb(x, first, second, column, low, stop, s)
         kind = VARIANCE
     elif code == do.T_SIGNED:
         volume.load_signed_nb(x, low, stop, s)
@@ -128,7 +130,7 @@ def load_nb(
         volume.load_impact_nb(x, low, stop, s)
         kind = MEANS_2
     elif code == do.T_PULL or code == do.T_SERIAL:
-        reversion.load_lagged_nb(x, pair // do.N_COLUMNS, pair % do.N_COLUMNS, low, stop, s)
+        reversion.load_lagged_nb(x, first, second, low, stop, s)
         kind = PAIR
     clear_nb(kind, low, stop, s)
     return kind
@@ -209,8 +211,9 @@ def steps_nb(
             for j in range(do.OUT0, do.OUT4 + 1):
                 if program[k, j] >= 0:
                     warm_nb(rows, program[k, j], start, stop, p3)
+            tile = TILE_WIDE if code >= do.T_PULL and n < 128 else TILE
             while first < end:
-                until = min(end, first + TILE)
+                until = min(end, first + tile)
                 kind = load_nb(code, p1, p2, x, first + one - U(n), until, s)
                 slot = tree_nb(kind, n, first, until, s)
                 for j in range(do.OUT0, do.OUT4 + 1):
