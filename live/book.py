@@ -19,7 +19,7 @@ from live.orders import LEG_OF_REASON, OPEN, Leg, Order, Status, mint
 from research.kernels import account as ac
 
 if TYPE_CHECKING:
-    from research.engine import Advance
+    from research.advance import Advance
 
 __all__ = ["Book"]
 

@@ -134,14 +134,7 @@ def _begin(
 ) -> UnifiedTradingEngine:
     """Return an engine that has seen all bars before the span, and begin the journal with it."""
     panel, first = prepared.panel, prepared.first
-    engine = UnifiedTradingEngine(
-        request.strategy,
-        request.initial_capital,
-        symbols=panel.symbols,
-        params=prepared.params,
-        execution=request.execution,
-        trade_from=prepared.trade_from_instant,
-    )
+    engine = UnifiedTradingEngine.of(request, prepared)
     if first:
         engine.advance(feed.before(panel.bar_close[first]))
     events = [

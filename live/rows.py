@@ -18,8 +18,8 @@ from live.orders import Leg, Order, Status
 from research.kernels import account as ac
 
 if TYPE_CHECKING:
+    from research.advance import Advance
     from research.data.panel import Panel
-    from research.engine import Advance
     from research.strategies import Strategy
 
 __all__ = ["BAR_FIELDS", "BarRecord", "Event", "instant_of", "order_of", "order_row", "record_of", "text_of"]

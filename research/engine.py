@@ -16,13 +16,14 @@ from __future__ import annotations
 import io
 import json
 import zipfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from research.advance import Advance
 from research.data.panel import Panel, PanelBuilder
 from research.errors import BadValue, DataError, SnapshotMismatch
 from research.execution import Execution
@@ -32,98 +33,14 @@ from research.kernels.account import Account, copy_account, empty_orders, new_ac
 from research.kernels.broker import decide_nb
 from research.kernels.jit import kernel_hash
 from research.kernels.scan import scan_nb
+from research.request import Prepared, Request
 from research.strategies import strategy_named
 
-__all__ = ["Advance", "Fill", "Intent", "UnifiedTradingEngine"]
+__all__ = ["Fill", "UnifiedTradingEngine"]
 
 F64 = NDArray[np.float64]
 Fill = Callable[[Panel, Account, Execution], F64]
 _ALWAYS = np.datetime64("0001-01-01", "us")
-
-
-@dataclass(frozen=True)
-class Intent:
-    """What the account should do with one symbol at the next open.
-
-    Attributes
-    ----------
-    symbol : str
-    bar_close : numpy.datetime64
-        The close at which it was decided.
-    side : int
-        +1 buys, -1 sells.
-    quantity : float
-        Raw shares.
-    reason : str
-        "entry", "signal" or "time".
-    stop, target, trail : float
-        Of an entry: fractions of the price it will fill at; NaN is none.
-    limit : float
-        Of an entry: bars after which it is closed; NaN is none.
-    """
-
-    symbol: str
-    bar_close: np.datetime64
-    side: int
-    quantity: float
-    reason: str
-    stop: float
-    target: float
-    trail: float
-    limit: float
-
-
-@dataclass(frozen=True)
-class Advance:
-    """What one block of T bars of N symbols brought; iterates over its intents.
-
-    Attributes
-    ----------
-    panel : Panel
-        The block.
-    names : tuple of str, length K
-        The features in `features`.
-    features : (K, N, T) float64
-    signals : (S, N, T) float64
-        Rows of `research.kernels.signals`.
-    gates : (N, T) float64
-        What blocked an entry: 0, a strategy's gate, or an account gate from 100 up.
-    decided : (N, T, I) float64
-        Columns of `research.kernels.account`, I_*.
-    orders : (M, O) float64
-        Fills of the block, columns O_*; O_BAR counts from the engine's first bar.
-    equity, cash, exposure : (T,) float64
-        At each close.
-    """
-
-    panel: Panel
-    names: tuple[str, ...]
-    features: F64
-    signals: F64
-    gates: F64
-    decided: F64
-    orders: F64
-    equity: F64
-    cash: F64
-    exposure: F64
-
-    def __iter__(self) -> Iterator[Intent]:
-        for t, n in np.argwhere(self.decided[:, :, ac.I_SIDE].T != 0.0):
-            row = self.decided[n, t]
-            yield Intent(
-                symbol=self.panel.symbols[n],
-                bar_close=self.panel.bar_close[t],
-                side=int(row[ac.I_SIDE]),
-                quantity=float(row[ac.I_QTY]),
-                reason=ac.REASON_NAMES[int(row[ac.I_REASON])],
-                stop=float(row[ac.I_STOP]),
-                target=float(row[ac.I_TARGET]),
-                trail=float(row[ac.I_TRAIL]),
-                limit=float(row[ac.I_LIMIT]),
-            )
-
-    def __len__(self) -> int:
-        return int(np.count_nonzero(self.decided[:, :, ac.I_SIDE]))
 
 
 class UnifiedTradingEngine:
@@ -177,6 +94,18 @@ class UnifiedTradingEngine:
         self.symbols: tuple[str, ...] = ()
         if symbols is not None:
             self._begin(symbols)
+
+    @classmethod
+    def of(cls, request: Request, prepared: Prepared) -> UnifiedTradingEngine:
+        """Return the engine of a request: its account, and the first close that may decide a trade."""
+        return cls(
+            request.strategy,
+            request.initial_capital,
+            symbols=prepared.panel.symbols,
+            params=prepared.params,
+            execution=request.execution,
+            trade_from=prepared.trade_from_instant,
+        )
 
     def _begin(self, symbols: Sequence[str]) -> None:
         self.symbols = tuple(symbols)

@@ -54,13 +54,7 @@ def signals_table(request: Request, bars: pl.DataFrame) -> pl.DataFrame:
     would have acted on at that close.
     """
     prepared = request.prepare(bars)
-    engine = UnifiedTradingEngine(
-        request.strategy,
-        request.initial_capital,
-        symbols=prepared.panel.symbols,
-        params=prepared.params,
-        execution=request.execution,
-    )
+    engine = UnifiedTradingEngine.of(request, prepared)
     return signals_frame(engine.advance(prepared.panel), engine.strategy, prepared.first)
 
 

@@ -16,9 +16,10 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from research.advance import Advance
 from research.data.panel import Panel
 from research.data.sample import load_sample
-from research.engine import Advance, UnifiedTradingEngine
+from research.engine import UnifiedTradingEngine
 from research.evidence.metrics import drawdown, equity_stats, trade_stats
 from research.execution import Execution
 from research.kernels import account as ac
@@ -157,16 +158,8 @@ def run_unified_backtest(
 def backtest(request: Request, bars: pl.DataFrame) -> BacktestResult:
     """Run a request over a bar table; `run_unified_backtest` with the request already made."""
     prepared = request.prepare(bars)
-    panel = prepared.panel
-    engine = UnifiedTradingEngine(
-        request.strategy,
-        request.initial_capital,
-        symbols=panel.symbols,
-        params=prepared.params,
-        execution=request.execution,
-        trade_from=prepared.trade_from_instant,
-    )
-    run = engine.advance(panel)
+    engine = UnifiedTradingEngine.of(request, prepared)
+    run = engine.advance(prepared.panel)
     return _result(request, prepared, engine, run)
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from research.engine import Advance
+from research.advance import Advance
 from research.kernels import account as ac
 from research.kernels import signals as sg
 from research.strategies import Strategy
