@@ -108,13 +108,15 @@ class FeatureStream:
         self._states: F64 = np.zeros((n, self._plan.state))
         self._workspaces: list[tuple[F64, F64]] = []
 
-    def advance(self, panel: Panel) -> F64:
+    def advance(self, panel: Panel, out: F64 | None = None) -> F64:
         """Continue with the next instants, as arrays.
 
         Parameters
         ----------
         panel : Panel
             The next T instants of the stream's symbols, made by one `PanelBuilder` throughout.
+        out : (K, N, T) float64, C-contiguous, optional
+            Where to write; default: a new array. Fresh memory costs more than the features do.
 
         Returns
         -------
@@ -126,7 +128,7 @@ class FeatureStream:
         Raises
         ------
         BadValue
-            The panel has other symbols.
+            The panel has other symbols, or `out` another shape.
         DataError
             The panel does not begin after the last bar seen.
         """
@@ -138,7 +140,13 @@ class FeatureStream:
                 f"{panel.bar_close[0]}; push each instant once"
             )
         columns = [np.ascontiguousarray(x.T) for x in panel.adjusted()]
-        out: F64 = np.empty((len(self.names), len(self.symbols), len(panel)))
+        shape = (len(self.names), len(self.symbols), len(panel))
+        if out is None:
+            out = np.empty(shape)
+        elif out.shape != shape or out.dtype != np.float64 or not out.flags.c_contiguous:
+            raise BadValue(
+                f"`out` must be a C-contiguous float64 array of {shape}, was {out.dtype} of {out.shape}"
+            )
         if len(panel):
             self._run(columns, out)
             self._last_bar = panel.bar_close[-1]
