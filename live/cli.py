@@ -120,7 +120,7 @@ def _replay(replay: Replay, *, once: bool, quiet: bool, stopped: Callable[[], st
         journal.tell(Event(kind, f"{taken} bars taken, {rest} left"), bar=replay.runner.bar)
         if kind == "interrupted":
             raise Interrupted(
-                f"stopped by {signal_name} after the bar of {_day(replay)}, {rest} of {replay.span} "
+                f"stopped by {signal_name} {_day(replay)}, {rest} of {replay.span} "
                 f"bars left; all before are in {journal.path}, run the same command again to continue"
             )
         _tell(replay, f"{taken} bar{'s' * (taken != 1)} taken, {rest} left", quiet=quiet)
@@ -160,16 +160,18 @@ def _progress(replay: Replay, *, shown: bool) -> Iterator[Callable[[], None]]:
     name, bar, count = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn()
     columns = (name, bar, count, TextColumn("bars"), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task("", total=replay.span, completed=replay.span - replay.left)
+        task = progress.add_task("loading kernels", total=replay.span, completed=replay.span - replay.left)
 
         def on_bar() -> None:
-            progress.update(task, advance=1, description=_day(replay))
+            progress.update(task, advance=1, description=str(replay.runner.engine.last_bar)[:10])
 
         yield on_bar
 
 
 def _day(replay: Replay) -> str:
-    return str(replay.runner.engine.last_bar)[:10]
+    """Return where a replay stands, in words."""
+    last = replay.runner.engine.last_bar
+    return "before the first bar" if last is None else f"after the bar of {str(last)[:10]}"
 
 
 def _tell(replay: Replay, outcome: str, *, quiet: bool) -> None:
@@ -201,9 +203,10 @@ def _summary(replay: Replay, outcome: str, counts: Funnel) -> list[str]:
     return [
         f"{engine.strategy.name} on {', '.join(engine.symbols)}: {outcome}",
         f"bars      {bars:,} of {replay.span:,}" + (f", {first[:10]} to {last[:10]}" if bars else ""),
-        f"decisions {counts.decisions:,}" + (f", blocked: {blocked}" if blocked else ""),
-        f"orders    {counts.entries:,} entries, {legs.get('exit', 0):,} exits, {guards:,} protective"
-        + (f"; entries: {became}" if became else ""),
+        f"decisions {counts.decisions:,}",
+        f"blocked   {blocked or 'none'}",
+        f"entries   {counts.entries:,}" + (f": {became}" if became else ""),
+        f"orders    {counts.entries:,} entries, {legs.get('exit', 0):,} exits, {guards:,} protective",
         f"fills     {fills:,}, commission {fees:,.2f} USD",
         f"equity    {equity:,.2f} USD ({equity / engine.initial_capital - 1.0:+.2%})",
         f"journal   {journal.path}",

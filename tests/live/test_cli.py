@@ -37,14 +37,8 @@ def test_a_replay_from_begin_to_end_and_once_more(told, tmp_path):
     status, out, err = told(*SHORT)
     assert (status, err) == (0, [])
     assert out[0] == "adaptive_momentum on AAPL, IBM: 148 bars taken, 0 left"
-    assert [line.split()[0] for line in out[1:]] == [
-        "bars",
-        "decisions",
-        "orders",
-        "fills",
-        "equity",
-        "journal",
-    ]
+    told_of = ["bars", "decisions", "blocked", "entries", "orders", "fills", "equity", "journal"]
+    assert [line.split()[0] for line in out[1:]] == told_of
     assert out[1] == "bars      148 of 148, 2006-06-01 to 2006-12-29"
     assert out[-1] == "journal   onepath-replay-adaptive_momentum.sqlite"
     again, out, err = told(*SHORT)
