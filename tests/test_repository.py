@@ -172,6 +172,16 @@ def test_import_contracts_hold():
     assert done.returncode == 0, done.stdout
 
 
+def test_every_room_has_its_layer():
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+    layers = re.findall(r"[a-z_.]+", " ".join(contracts[0]["layers"]))
+    for path in sources():
+        room = ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+        parents = {room} | {room.rsplit(".", depth)[0] for depth in range(1, room.count(".") + 1)}
+        package = path.name == "__init__.py" and any(layer.startswith(room) for layer in layers)
+        assert package or parents & set(layers), f"{room} is in no layer of pyproject.toml"
+
+
 def test_nothing_swallows_everything():
     """Closing something and raising again is fine; going on is for the runner's outermost loop only."""
     for path in sources():
