@@ -39,10 +39,10 @@ bars
 # scale-free and read adjusted prices.
 
 # %%
-rs.FEATURES["adaptive_mom"]
+scores = ["trend_score", "momentum_score", "risk_score", "adaptive_mom"]
+{name: rs.FEATURES[name].formula for name in scores}
 
 # %%
-scores = ["trend_score", "momentum_score", "risk_score", "adaptive_mom"]
 table = rs.feature_matrix(bars, scores)
 table.drop_nans().group_by("symbol", maintain_order=True).last()
 
