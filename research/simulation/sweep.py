@@ -34,6 +34,7 @@ __all__ = ["SweepResult", "sweep"]
 
 F64 = NDArray[np.float64]
 _MB = 1024.0 * 1024.0
+_RESERVE = 8.0 * _MB  # of the budget for what is no array: code that vectorbt loads as it runs, pools, lists
 _FEATURE_SHARE = 0.5  # of the budget that features may hold; the rest is for accounts
 _MOST_CELLS = 64  # of a chunk: a larger one is no faster, and Ctrl-C would lose more
 
@@ -172,7 +173,7 @@ class _Chunk:
 
 def _plan(study: Study, memory_mb: float) -> list[_Chunk]:
     """Cut the cells into chunks that fit the budget; chunks with the same features follow each other."""
-    budget = memory_mb * _MB
+    budget = memory_mb * _MB - _RESERVE
     feature = study.lanes.feature_bytes()
     bars = max(len(lane) for lane in study.lanes.lanes)
     account = bars * max(study.executor.bytes_per_bar(study.params(i)) for i in range(len(study.grid)))
@@ -181,7 +182,7 @@ def _plan(study: Study, memory_mb: float) -> list[_Chunk]:
         names = tuple(dict.fromkeys(name for i in group for name in study.reads[i]))
         size = int(min((budget - len(names) * feature) // account, _MOST_CELLS))
         if size < 1:
-            need = (len(names) * feature + account) / _MB
+            need = (_RESERVE + len(names) * feature + account) / _MB
             raise BudgetError(
                 f"one cell needs {need:.1f} MB ({len(names)} features of {len(study.symbols)} symbols and an "
                 f"account of {bars} bars), `memory_mb` was {memory_mb:g}; raise it or shorten the span"

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from research.errors import BadValue, NotEnoughHistory, UnknownName
 from research.features.matrix import FeatureStream
 from research.kernels import account as ac
+from research.kernels import signals as sg
 from research.request import Request
 from research.simulation.executors import FIGURES, Executor
 from research.simulation.grid import Grid
@@ -106,12 +107,16 @@ class Study:
         return lane, self.signals(lane, np.array([cell]))
 
     def warm_up(self) -> None:
-        """Run two bars through everything, so that compilation counts neither as time nor as memory."""
+        """Run a few bars through everything, so that compilation counts neither as time nor as memory."""
         block = self.lanes.panel[:2]
-        FeatureStream(block.symbols, self.reads[0]).advance(block)
-        self.lanes.hold(self.reads[0])
-        lane = self.lanes.lanes[0].head(2)
-        self.figures(lane, np.zeros(1, dtype=np.int64))
+        values = FeatureStream(block.symbols, self.reads[0]).advance(block)
+        self.rule.signals(np.ascontiguousarray(values[:, 0]), self.params(0))
+        lane = self.lanes.lanes[0].head(8)
+        signals = np.zeros((sg.N_SIGNALS, 3, len(lane)))
+        signals[[sg.STOP, sg.TARGET, sg.TRAIL, sg.LIMIT]] = np.nan
+        signals[sg.ENTRY, :, 0], signals[sg.EXIT, :, len(lane) // 2], signals[sg.WEIGHT] = 1.0, 1.0, 0.5
+        signals[sg.STOP, 0], signals[sg.TRAIL, 1], signals[sg.TARGET, 2] = 0.5, 0.5, 0.5
+        self.executor.figures(lane, signals)
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,5 +1,7 @@
 """A sweep is many backtests: the same orders and figures, within its memory; what it could not do is said."""
 
+from typing import Any
+
 import numpy as np
 import polars as pl
 import pytest
@@ -12,7 +14,7 @@ from research.simulation.executors import FIGURES
 from research.simulation.sweep import sweep
 
 PLAIN = Execution(dividends=False)
-CASES = {
+CASES: dict[str, Any] = {
     "adaptive_momentum": (
         {
             "threshold": [0, 0.25, 0.5, 1],
@@ -66,7 +68,7 @@ def test_cells_drawn_at_random_are_the_backtests_of_the_same_parameters(bars, st
 
 
 def test_a_span_means_what_it_means_to_a_backtest(bars):
-    span = {"start_date": "2004-03-01", "end_date": "2010-06-30", "train_fraction": 0.1}
+    span: dict[str, Any] = {"start_date": "2004-03-01", "end_date": "2010-06-30", "train_fraction": 0.1}
     swept = sweep(
         bars,
         "ma_crossover",
