@@ -42,7 +42,7 @@ class ReplayFeed:
     Examples
     --------
     >>> from research.data.sample import load_sample
-    >>> feed = ReplayFeed(load_sample(), ["AAPL", "IBM"], np.datetime64("2000-01-05", "us"))
+    >>> feed = ReplayFeed(load_sample(), ["AAPL", "IBM"], np.datetime64("2000-03-03", "us"))
     >>> [block.height for block in feed.after(None)]
     [2, 2]
     """
