@@ -103,10 +103,8 @@ def record_of(
     absent : set of str
         Symbols that had bars once but not in the bar before; changed to this bar's.
     """
-    from research.simulation.decisions import gate_name
-
     panel = brought.panel
-    gates = [gate_name(int(code), strategy.gates) for code in brought.gates[:, 0]]
+    gates = [strategy.gate_name(code) for code in brought.gates[:, 0]]
     bar = int(account.totals[ac.A_BARS]) - 1
     when = text_of(panel.bar_close[0])
     members = np.flatnonzero(panel.members(0))

@@ -16,7 +16,7 @@ from research.kernels.account_rows import PENDING, POSITION, TOTALS
 from research.kernels.fills import corporate_nb, pay_nb
 from research.kernels.jit import njit
 
-__all__ = ["settle_nb"]
+__all__ = ["hold_nb", "settle_nb"]
 
 # --- trips (M, N_TRIP): one row per entry -------------------------------------------------------------------
 R_ACCOUNT = 0
@@ -85,6 +85,9 @@ def settle_nb(
                 paid = total.dividends + total.lieu
                 corporate_nb(total, p, q, open[i], split[i], dividend[i], fractional, dividends)
                 income += total.dividends + total.lieu - paid
+                if p.qty == 0.0:  # a reverse split paid the whole position out
+                    trip_nb(trips, n, c, 1.0, income - side * cost - fee, cost, i - since)
+                    n += 1
             while k < last and orders[k, ac.O_BAR] == i:
                 size, price = orders[k, ac.O_QTY], orders[k, ac.O_PRICE]
                 if orders[k, ac.O_SIDE] > 0.0:
@@ -111,6 +114,50 @@ def settle_nb(
             n += 1
         traded[c] = value
     return n
+
+
+@njit
+def hold_nb(
+    qty: float,
+    open: NDArray[np.float64],  # noqa: A002
+    split: NDArray[np.float64],
+    dividend: NDArray[np.float64],
+    begin: int,
+    end: int,
+    execution: NDArray[np.float64],
+) -> tuple[float, float, int]:
+    """Carry a position through the dividends and splits of bars begin … end − 1.
+
+    Parameters
+    ----------
+    qty : float
+        Raw shares, signed, held at the close before `begin`.
+    open, split, dividend : (T,) float64
+        Of one symbol; NaN, 1 and 0 where it has no bar.
+    execution : (N_EXECUTION,) float64
+
+    Returns
+    -------
+    float
+        Raw shares at the end, signed.
+    float
+        USD received on the way: dividends (shorts pay them) and cash for fractions of a share.
+    int
+        The bar whose split left no share, or −1.
+    """
+    fractional = execution[ac.X_FRACTIONAL] != 0.0
+    dividends = execution[ac.X_DIVIDENDS] != 0.0
+    books = np.zeros((1, ac.N_TOTALS))
+    held = np.zeros((1, ac.N_POSITION))
+    wait = np.zeros((1, ac.N_PENDING))
+    total, p, q = books.view(TOTALS)[0, 0], held.view(POSITION)[0, 0], wait.view(PENDING)[0, 0]
+    p.qty = qty
+    for i in range(begin, end):
+        if split[i] != 1.0 or dividend[i] != 0.0:
+            corporate_nb(total, p, q, open[i], split[i], dividend[i], fractional, dividends)
+            if p.qty == 0.0:
+                return 0.0, total.cash, i
+    return p.qty, total.cash, -1
 
 
 @njit

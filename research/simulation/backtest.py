@@ -20,7 +20,7 @@ from research.advance import Advance
 from research.data.panel import Panel
 from research.data.sample import load_sample
 from research.engine import UnifiedTradingEngine
-from research.evidence.metrics import drawdown, equity_stats, trade_stats
+from research.evidence.metrics import activity_figures, drawdown, equity_stats, trade_stats
 from research.execution import Execution
 from research.kernels import account as ac
 from research.request import TRAIN_FRACTION, Instant, Prepared, Request
@@ -56,6 +56,12 @@ class BacktestResult:
         rows, what blocked an entry, and what was decided.
     notes : tuple of str
         What the figures do not say by themselves.
+
+    Examples
+    --------
+    >>> result = run_unified_backtest("AAPL", strategy="ma_crossover")
+    >>> result.stats["trades"] == result.trades.filter(status="closed").height
+    True
     """
 
     request: Request
@@ -169,19 +175,17 @@ def _result(
     """Take tables and figures from one advance over everything."""
     panel, begin, execution = prepared.panel, prepared.trade_from, request.execution
     orders = orders_frame(run.orders, panel, execution.slippage)
-    trades = round_trips(run.orders, panel, dividends=execution.dividends, fractional=execution.fractional)
+    trades = round_trips(run.orders, panel, execution)
     held = buy_and_hold(panel, begin, request.initial_capital, execution)
     equity = run.equity[begin:]
     totals = engine.account.totals
-    years = len(equity) / prepared.bars_per_year
-    traded = float((orders["quantity"] * orders["price"]).sum())
+    traded = np.asarray((orders["quantity"] * orders["price"]).sum())
+    activity = activity_figures(equity, run.exposure[begin:], traded, prepared.bars_per_year)
     span = (panel.bar_close[-1] - panel.bar_close[begin]) / np.timedelta64(1, "D")
     stats = {
         **equity_stats(equity, request.initial_capital, prepared.bars_per_year),
         **trade_stats(trades, float(span)),
-        "exposure": float(np.mean(run.exposure[begin:])),
-        "time_in_market": float(np.mean(run.exposure[begin:] != 0.0)),
-        "turnover": traded / float(np.mean(equity)) / years,
+        **{name: float(value) for name, value in activity.items()},
         "commission_paid": float(totals[ac.A_FEES]),
         "slippage_paid": float(totals[ac.A_SLIPPAGE]),
         "costs_paid": float(totals[ac.A_FEES] + totals[ac.A_SLIPPAGE]),
@@ -217,10 +221,13 @@ def _notes(panel: Panel, stats: Mapping[str, float], totals: F64) -> tuple[str, 
     notes = []
     if stats["trades"] + stats["open_trades"] == 0:
         notes.append("no trade was made; `decisions` names the gate that blocked each entry")
-    if totals[ac.A_LAPSED_NO_BAR]:
-        notes.append(f"{int(totals[ac.A_LAPSED_NO_BAR])} entries lapsed: the symbol had no next bar")
-    if totals[ac.A_LAPSED_CASH]:
-        notes.append(f"{int(totals[ac.A_LAPSED_CASH])} entries lapsed: the cash bought not one share")
+    for lapsed, why in (
+        (ac.A_LAPSED_NO_BAR, "the symbol had no next bar"),
+        (ac.A_LAPSED_CASH, "the cash bought not one share"),
+        (ac.A_LAPSED_SIZE, "a reverse split left not one share"),
+    ):
+        if totals[lapsed]:
+            notes.append(f"{int(totals[lapsed])} entries lapsed: {why}")
     ended = [s for s, gone in zip(panel.symbols, ~panel.members(-1), strict=True) if gone]
     if ended:
         notes.append(f"ended before the last bar, a position is marked at the last close: {', '.join(ended)}")

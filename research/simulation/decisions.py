@@ -11,20 +11,13 @@ from research.kernels import account as ac
 from research.kernels import signals as sg
 from research.strategies import Strategy
 
-__all__ = ["decisions_frame", "gate_name", "signals_frame"]
+__all__ = ["decisions_frame", "signals_frame"]
 
 F64 = NDArray[np.float64]
 
 
-def gate_name(code: int, gates: tuple[str, ...]) -> str:
-    """Return what a gate code says: "" is open, a strategy's gates come before the account's."""
-    if code == 0:
-        return ""
-    return ac.GATE_NAMES[code] if code in ac.GATE_NAMES else gates[code - 1]
-
-
-def _gate_column(codes: F64, gates: tuple[str, ...]) -> pl.Series:
-    names = {float(i): gate_name(i, gates) for i in (*range(len(gates) + 1), *ac.GATE_NAMES)}
+def _gate_column(codes: F64, strategy: Strategy) -> pl.Series:
+    names = {code: strategy.gate_name(code) for code in np.unique(codes)}
     return pl.Series("gate", codes).replace_strict(names, return_dtype=pl.String)
 
 
@@ -61,7 +54,7 @@ def signals_frame(run: Advance, strategy: Strategy, first: int = 0) -> pl.DataFr
     """
     table, exists = _long(run, first)
     rows = {name: run.signals[s, :, first:].ravel()[exists] for s, name in enumerate(sg.SIGNAL_NAMES)}
-    gate = _gate_column(rows.pop("gate"), strategy.gates)
+    gate = _gate_column(rows.pop("gate"), strategy)
     return (
         table.with_columns(*(pl.Series(name, values) for name, values in rows.items()), gate)
         .with_columns(pl.col("entry", "exit").cast(pl.Int8))
@@ -86,7 +79,7 @@ def decisions_frame(run: Advance, strategy: Strategy, first: int = 0) -> pl.Data
     return (
         table.with_columns(
             *(pl.Series(name, values) for name, values in rows.items()),
-            _gate_column(run.gates[:, first:].ravel()[exists], strategy.gates),
+            _gate_column(run.gates[:, first:].ravel()[exists], strategy),
             pl.Series("position", decided[:, ac.I_HELD]),
             pl.Series("intent", decided[:, ac.I_SIDE] * decided[:, ac.I_QTY]),
             pl.Series("intent_reason", np.where(decided[:, ac.I_SIDE] != 0.0, reasons, "")),

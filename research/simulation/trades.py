@@ -11,7 +11,9 @@ import polars as pl
 from numpy.typing import NDArray
 
 from research.data.panel import Panel
+from research.execution import Execution
 from research.kernels import account as ac
+from research.kernels.settle import hold_nb
 
 __all__ = ["orders_frame", "round_trips"]
 
@@ -64,7 +66,7 @@ def orders_frame(orders: F64, panel: Panel, slippage: float) -> pl.DataFrame:
     ).with_columns(pl.col("bar_close", "decided_at").dt.replace_time_zone("UTC"))
 
 
-def round_trips(orders: F64, panel: Panel, *, dividends: bool, fractional: bool) -> pl.DataFrame:
+def round_trips(orders: F64, panel: Panel, execution: Execution) -> pl.DataFrame:
     """Pair entries with exits.
 
     Parameters
@@ -72,8 +74,8 @@ def round_trips(orders: F64, panel: Panel, *, dividends: bool, fractional: bool)
     orders : (M, O) float64
         All fills of an account since its first bar.
     panel : Panel
-    dividends, fractional : bool
-        The execution's rules: what a position received besides its sale.
+    execution : Execution
+        Says what a position received besides its sale.
 
     Returns
     -------
@@ -81,19 +83,17 @@ def round_trips(orders: F64, panel: Panel, *, dividends: bool, fractional: bool)
         symbol, side ("long", "short"), status ("closed", "open"), entry_at, exit_at,
         entry_price, exit_price (of an open trade: the last close), quantity (at
         entry), exit_quantity (after splits), bars_held (own bars of the symbol),
-        fees, income (dividends and cash for split fractions), pnl (net), return
-        (pnl over the entry's value), reason of the exit.
+        fees, income (dividends and cash for split fractions; shorts pay dividends),
+        pnl (net), return (pnl over the entry's value), reason of the exit: an order's,
+        "open", or "split" where a reverse split left no share.
     """
+    rules = execution.as_array()
     rows = []
-    for n, symbol in enumerate(panel.symbols):
+    for n in range(len(panel.symbols)):
         own = orders[orders[:, ac.O_SYMBOL] == n]
-        alive = np.isfinite(panel.close[:, n])
-        for i in range(0, len(own), 2):
-            entry = own[i]
-            leave = own[i + 1] if i + 1 < len(own) else None
-            rows.append(
-                _trip(entry, leave, panel, n, symbol, alive, dividends=dividends, fractional=fractional)
-            )
+        for i in np.flatnonzero(own[:, ac.O_REASON] == ac.ENTERED):
+            left = i + 1 < len(own) and own[i + 1, ac.O_REASON] != ac.ENTERED
+            rows.append(_trip(own[i], own[i + 1] if left else None, panel, n, rules))
     table = pl.DataFrame(rows, schema=_SCHEMA, orient="row")
     return table.sort("entry_at", "symbol").with_columns(
         pl.col("entry_at", "exit_at").dt.replace_time_zone("UTC")
@@ -119,59 +119,36 @@ _SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
 }
 
 
-def _trip(
-    entry: F64,
-    leave: F64 | None,
-    panel: Panel,
-    n: int,
-    symbol: str,
-    alive: NDArray[np.bool_],
-    *,
-    dividends: bool,
-    fractional: bool,
-) -> tuple[object, ...]:
+def _trip(entry: F64, leave: F64 | None, panel: Panel, n: int, rules: F64) -> tuple[object, ...]:
     """Return one row of the trades table."""
-    side = entry[ac.O_SIDE]
+    side, bought = entry[ac.O_SIDE], entry[ac.O_QTY]
     begin = int(entry[ac.O_BAR])
-    last = int(np.flatnonzero(alive)[-1])
-    end = last if leave is None else int(leave[ac.O_BAR])
-    price = panel.close[end, n] if leave is None else leave[ac.O_PRICE]
-    held, income = _held_through(
-        entry[ac.O_QTY], panel, n, begin + 1, end + 1, dividends=dividends, fractional=fractional
-    )
-    sold = held if leave is None else leave[ac.O_QTY]
-    fees = entry[ac.O_FEE] + (0.0 if leave is None else leave[ac.O_FEE])
-    cost = entry[ac.O_QTY] * entry[ac.O_PRICE]
-    pnl = side * (sold * price - cost + income) - fees
+    alive = np.isfinite(panel.close[:, n])
+    end = int(np.flatnonzero(alive)[-1]) if leave is None else int(leave[ac.O_BAR])
+    actions = (panel.open[:, n], panel.split[:, n], panel.dividend[:, n])
+    held, income, gone = hold_nb(side * bought, *actions, begin + 1, end + 1, rules)
+    fees, price, reason = entry[ac.O_FEE], panel.close[end, n], "open"
+    if leave is not None:
+        fees, price = fees + leave[ac.O_FEE], leave[ac.O_PRICE]
+        reason = ac.REASON_NAMES[int(leave[ac.O_REASON])]
+    elif gone >= 0:
+        end, price, reason = gone, panel.open[gone, n], "split"
+    cost = bought * entry[ac.O_PRICE]
+    pnl = held * price - side * cost + income - fees
     return (
-        symbol,
+        panel.symbols[n],
         "long" if side > 0 else "short",
-        "open" if leave is None else "closed",
+        "open" if reason == "open" else "closed",
         panel.bar_close[begin].astype(object),
-        None if leave is None else panel.bar_close[end].astype(object),
+        None if reason == "open" else panel.bar_close[end].astype(object),
         entry[ac.O_PRICE],
         price,
-        entry[ac.O_QTY],
-        sold,
+        bought,
+        abs(held),
         int(alive[begin : end + 1].sum()),
         fees,
-        side * income,
+        income,
         pnl,
         pnl / cost,
-        "open" if leave is None else ac.REASON_NAMES[int(leave[ac.O_REASON])],
+        reason,
     )
-
-
-def _held_through(
-    qty: float, panel: Panel, n: int, begin: int, end: int, *, dividends: bool, fractional: bool
-) -> tuple[float, float]:
-    """Return the shares that `qty` has become, and the cash paid on the way, over bars [begin, end)."""
-    income = 0.0
-    split, dividend = panel.split[begin:end, n], panel.dividend[begin:end, n]
-    for i in np.flatnonzero((split != 1.0) | (dividend != 0.0)):
-        if dividends:
-            income += qty * dividend[i]
-        grown = qty * split[i]
-        qty = grown if fractional else float(np.floor(grown * (1.0 + 1e-12)))
-        income += (grown - qty) * panel.open[begin + i, n]
-    return qty, income

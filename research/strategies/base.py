@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from research.errors import BadValue, UnknownName
+from research.kernels.account import GATE_NAMES
 from research.kernels.signals import N_SIGNALS
 
 __all__ = ["SHARED", "SHARED_FEATURES", "Parameter", "Strategy"]
@@ -151,6 +152,12 @@ class Strategy:
     def features(self, params: Params) -> tuple[str, ...]:
         """Names of the features that `signals` expects, in its order."""
         return SHARED_FEATURES + self.reads(params)
+
+    def gate_name(self, code: float) -> str:
+        """Return what blocked an entry: "" is nothing, a strategy's gates come before the account's."""
+        if code == 0:
+            return ""
+        return GATE_NAMES[int(code)] if code in GATE_NAMES else self.gates[int(code) - 1]
 
     def signals(
         self,

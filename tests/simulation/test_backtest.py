@@ -4,10 +4,13 @@ import numpy as np
 import polars as pl
 import pytest
 
-from research.data import load_sample
+from research.data import Panel, load_sample
 from research.errors import NotEnoughHistory, UnknownName
 from research.execution import Execution
+from research.kernels.account import empty_orders, new_account
+from research.kernels.scan import scan_nb
 from research.simulation.backtest import run_unified_backtest
+from research.simulation.trades import round_trips
 
 STRATEGIES = ("adaptive_momentum", "ma_crossover")
 
@@ -154,3 +157,40 @@ def test_shorts_pay_dividends_and_add_up():
     assert (shorts["income"] < 0).any()
     gained = result.equity["equity"][-1] - 100_000.0
     assert result.trades["pnl"].sum() == pytest.approx(gained, rel=1e-9, abs=1e-6)
+
+
+def test_a_reverse_split_that_leaves_no_share_ends_the_trade():
+    """Ten shares through 1:50 are no share; their value is paid in cash at that open."""
+    panel = Panel(
+        symbols=("XYZ",),
+        bar_close=np.arange("2020-01-01", "2020-01-05", dtype="datetime64[D]").astype("datetime64[us]"),
+        **{name: np.array([[2.0], [2.0], [100.0], [100.0]]) for name in ("open", "high", "low", "close")},
+        volume=np.ones((4, 1)),
+        factor=np.ones((4, 1)),
+        split=np.array([[1.0], [1.0], [0.02], [1.0]]),
+        dividend=np.zeros((4, 1)),
+    )
+    signals = np.full((8, 1, 4), np.nan)
+    signals[[0, 1, 7]] = 0.0
+    signals[0, 0, 0], signals[2] = 1.0, 0.02  # 2 % of 1,000 USD at 2 USD: ten shares
+    account, orders = new_account(1, 1000.0), empty_orders(4, 1)
+    fields = (panel.open, panel.high, panel.low, panel.close, panel.split, panel.dividend)
+    o, h, low, c, split, dividend = (np.ascontiguousarray(a.T) for a in fields)
+    execution = Execution(slippage=0.0, commission=0.0)
+    equity, none = np.empty(4), np.empty(0)
+    count = scan_nb(
+        account, o, h, low, c, split, dividend, signals, execution.as_array(), 0, orders,
+        equity, none, none, np.empty((1, 0, 11)), np.empty((1, 0)),
+    )  # fmt: skip
+    assert count == 1
+    trip = round_trips(orders[:count], panel, execution).row(0, named=True)
+    assert (trip["status"], trip["reason"], trip["quantity"], trip["exit_quantity"]) == (
+        "closed",
+        "split",
+        10.0,
+        0.0,
+    )
+    assert trip["exit_at"].day == 3
+    assert trip["income"] == pytest.approx(20.0)
+    assert trip["pnl"] == pytest.approx(0.0, abs=1e-12)
+    assert equity.tolist() == pytest.approx([1000.0] * 4)
