@@ -61,7 +61,7 @@ def tour(out: Path, console: Console | None = None) -> dict[str, Any]:
         `out` cannot be written; nothing was run.
     """
     folder = output_folder(out)
-    console = console or Console()
+    console = console or Console(highlight=False)
     bars = load_sample()
     symbols = bars["symbol"].unique().sort().to_list()
     span = f"{str(bars['bar_close'].min())[:10]} to {str(bars['bar_close'].max())[:10]}"
@@ -79,7 +79,7 @@ def tour(out: Path, console: Console | None = None) -> dict[str, Any]:
     begin, end = results[0].equity["bar_close"][0], results[0].equity["bar_close"][-1]
     title = f"Backtests on one account, traded {begin:%Y-%m-%d} to {end:%Y-%m-%d}, after costs"
     console.print(comparison(columns | {"buy and hold": results[0].benchmark}, title, SHOWN))
-    for note in dict.fromkeys(note for r in results for note in r.notes):
+    for note in dict.fromkeys(f"{r.request.strategy}: {note}" for r in results for note in r.notes):
         console.print(f"note: {note}")
 
     swept = sweep(bars, SWEPT, GRID)

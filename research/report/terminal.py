@@ -78,7 +78,7 @@ def comparison(
 
 def show_result(result: BacktestResult, console: Console | None = None) -> None:
     """Print a backtest's figures, what blocked its entries, and its notes."""
-    console = console or Console()
+    console = console or Console(highlight=False)
     panel, first = result.prepared.panel, result.prepared.trade_from
     span = f"{str(panel.bar_close[first])[:10]} to {str(panel.bar_close[-1])[:10]}"
     title = f"{result.request.strategy} on {', '.join(panel.symbols)}, traded {span}"
