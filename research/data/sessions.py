@@ -122,8 +122,9 @@ def session_closes(dates: NDArray[np.datetime64], exchange: str | None = "XNYS")
 def periods_per_year(bar_close: NDArray[np.datetime64]) -> float:
     """Return how many bars make a year, from the instants themselves.
 
-    Bars on weekends mean a market that never closes and a year of 365 days; else a year has 252 sessions.
-    Several bars a day count by the median number per day; bars days apart count by their median distance.
+    Bars days apart count by their median distance. Without bars on weekends a year has 252 sessions of the
+    median number of bars. With them a year has 365/7 weeks, and a week the median number of bars of each
+    weekday it trades on: all seven for crypto; six for currencies, of which Sunday has an hour or two.
 
     Parameters
     ----------
@@ -133,7 +134,7 @@ def periods_per_year(bar_close: NDArray[np.datetime64]) -> float:
     -------
     float
         252 for daily stocks, 365 for daily crypto, 98280 for one-minute bars of a 6.5-hour session,
-        about 52 for weekly bars.
+        6257 for hourly currencies (120 hours a week), about 52 for weekly bars.
 
     Raises
     ------
@@ -152,10 +153,12 @@ def periods_per_year(bar_close: NDArray[np.datetime64]) -> float:
     day = (bar_close.astype("datetime64[us]") - np.timedelta64(1, "us")).astype("datetime64[D]")
     days, counts = np.unique(day, return_counts=True)
     weekday = (days.astype(np.int64) + 3) % 7  # 1970-01-01 was a Thursday; 0 is Monday
-    around_the_clock = bool(np.mean(weekday >= 5) > 0.1)
-    year = 365.0 if around_the_clock else 252.0
     per_day = float(np.median(counts))
-    if per_day > 1.0 or days.size < 3:
-        return per_day * year
-    gap = float(np.median(np.diff(days).astype(np.int64)))
-    return year if gap <= 2.0 else 365.25 / gap
+    gap = float(np.median(np.diff(days).astype(np.int64))) if days.size >= 3 else 1.0
+    if per_day <= 1.0 and gap > 2.0:
+        return 365.25 / gap
+    if np.mean(weekday >= 5) <= 0.1:
+        return 252.0 * per_day
+    if days[-1] - days[0] < np.timedelta64(6, "D"):  # less than a week: not every weekday has been seen
+        return 365.0 * per_day
+    return 365.0 / 7.0 * sum(float(np.median(counts[weekday == d])) for d in np.unique(weekday))

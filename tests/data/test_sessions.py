@@ -65,6 +65,27 @@ def test_periods_per_year_of_hourly_crypto():
     assert periods_per_year(stamps("2024-01-01T01", 24 * 30, timedelta(hours=1))) == 24 * 365.0
 
 
+def test_periods_per_year_of_currencies_that_trade_from_sunday_evening_to_friday_evening():
+    hours = stamps("2021-01-03T23", 24 * 7 * 52, timedelta(hours=1))
+    since_sunday = (hours - np.datetime64("2021-01-03T22", "us")) % np.timedelta64(7, "D")
+    week = (since_sunday > np.timedelta64(0, "h")) & (since_sunday <= np.timedelta64(120, "h"))
+    assert periods_per_year(hours[week]) == pytest.approx(120 * 365 / 7)  # 6,257; 24 × 365 would be 8,760
+    daily = stamps("2021-01-03T22:00", 7 * 52, timedelta(days=1))
+    six = daily[np.arange(daily.size) % 7 != 6]  # Sunday to Friday
+    assert periods_per_year(six) == pytest.approx(6 * 365 / 7)
+
+
+def test_a_few_saturday_sessions_do_not_make_a_week_of_six_days():
+    closes = sessions("XNYS").closes
+    days = closes[(closes >= np.datetime64("2023-01-01")) & (closes < np.datetime64("2025-01-01"))]
+    saturdays = np.array(["2023-01-07T21", "2024-05-04T21"], "M8[us]")
+    assert periods_per_year(np.sort(np.concatenate([days, saturdays]))) == 252.0
+
+
+def test_less_than_a_week_of_crypto():
+    assert periods_per_year(stamps("2024-01-05T01", 24 * 3, timedelta(hours=1))) == 24 * 365.0
+
+
 def test_periods_per_year_of_minute_bars():
     closes = sessions("XNYS").closes
     days = closes[(closes >= np.datetime64("2024-01-02")) & (closes < np.datetime64("2024-03-01"))]
