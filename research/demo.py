@@ -23,6 +23,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from live.replay import open_replay
 from research.data import load_sample
+from research.errors import OnepathError
 from research.files import output_folder
 from research.report.export import export_signals, write_table
 from research.report.tearsheet import report_html, summary, write_text
@@ -59,6 +60,8 @@ def tour(out: Path, console: Console | None = None) -> dict[str, Any]:
     ------
     OutputError
         `out` cannot be written; nothing was run.
+    OnepathError
+        A replay's orders differ from its backtest's; the files are written all the same.
     """
     folder = output_folder(out)
     console = console or Console(highlight=False)
@@ -108,6 +111,12 @@ def tour(out: Path, console: Console | None = None) -> dict[str, Any]:
         "replay": {name: {"orders": made, "matched": matched} for name, (made, matched) in replays.items()},
     }
     _write(folder, bars, results, swept, told, console)
+    for name, result in zip(STRATEGIES, results, strict=True):
+        if not replays[name][0] == replays[name][1] == result.orders.height:
+            raise OnepathError(
+                f"the replay of {name} differs from its backtest, which must never happen; "
+                f"report it together with {folder}"
+            )
     return told
 
 
@@ -126,7 +135,7 @@ def _replay(
 
 
 def matched_orders(replayed: Sequence[tuple[object, ...]], tested: pl.DataFrame) -> int:
-    """Return how many orders of a journal and a backtest are the same, to the bit where it is a number.
+    """Return how many orders of a journal and a backtest are the same, in turn and to the bit.
 
     Parameters
     ----------
@@ -144,8 +153,8 @@ def matched_orders(replayed: Sequence[tuple[object, ...]], tested: pl.DataFrame)
         "price",
         "fee",
     ).rows()
-    ours = {(str(row[0])[:19], *row[1:]) for row in replayed}
-    return sum(row in ours for row in rows)
+    ours = [(str(row[0])[:19], *row[1:]) for row in replayed]
+    return sum(one == other for one, other in zip(ours, rows, strict=False))
 
 
 def _cells() -> int:

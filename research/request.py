@@ -47,6 +47,7 @@ class Prepared:
     params : dict
         All of the strategy's parameters, defaults filled in.
     bars_per_year : float
+        Measured on the bars before the first that may trade.
     notes : tuple of str
         What the user must be told about these bars.
     """
@@ -86,12 +87,20 @@ class Request:
         """Fill in the strategy's parameters for an account that holds `n_symbols` symbols.
 
         Unless `max_weight` is asked for, the symbols of an account share it
-        equally. `allow_short` is one switch: it tells the strategy and the broker.
+        equally. `allow_short` is one switch, the execution's: it tells the strategy
+        and the broker.
         """
+        allow_short = float(self.execution.allow_short)
+        if self.params.get("allow_short", allow_short) != allow_short:
+            raise BadValue(
+                f"parameter `allow_short` must agree with the execution's, was "
+                f"{self.params['allow_short']!r}; ask for it with "
+                f"Execution(allow_short={not allow_short}), or --allow-short"
+            )
         defaults: dict[str, object] = {
             "max_weight": _CASH_BUFFER / max(n_symbols, 1),
             "bars_per_year": bars_per_year,
-            "allow_short": float(self.execution.allow_short),
+            "allow_short": allow_short,
         }
         return self.rule().resolve({**defaults, **self.params})
 
@@ -160,9 +169,8 @@ class Request:
                 f"and a run needs 2; {_have(panel)}"
             )
         trade_from = first + int(self.train_fraction * span)
-        bars_per_year = periods_per_year(panel.bar_close)
-        params = self.resolve(account_symbols or len(panel.symbols), bars_per_year)
-        lookback = FeatureStream(panel.symbols, self.rule().features(params)).lookback
+        n_symbols = account_symbols or len(panel.symbols)
+        lookback = FeatureStream(panel.symbols, self.rule().features(self.resolve(n_symbols))).lookback
         own = np.isfinite(panel.close).sum(axis=0)
         short = [f"{s} ({n} bars)" for s, n in zip(panel.symbols, own, strict=True) if n <= lookback]
         if len(short) == len(panel.symbols):
@@ -170,6 +178,9 @@ class Request:
                 f"{self.strategy} needs {lookback + 1} bars before its first decision and no symbol "
                 f"has them: {', '.join(short[:5])}; bring earlier bars or shorter windows"
             )
+        # Sizes depend on the year's length, so it is measured on bars that no decision comes before.
+        bars_per_year = periods_per_year(panel.bar_close[: max(trade_from, lookback) + 1])
+        params = self.resolve(n_symbols, bars_per_year)
         notes = []
         if short:
             notes.append(f"never out of warm-up ({lookback + 1} bars), so never traded: {', '.join(short)}")

@@ -23,6 +23,10 @@ F64 = NDArray[np.float64]
 _DAYS_PER_MONTH = 365.25 / 12
 
 
+_SHORTEST_YEARS = 1.0 / 12.0
+_ROUNDING = 1e-12  # a spread this small beside the mean is the rounding of equal returns
+
+
 def drawdown(equity: F64) -> F64:
     """Return the fraction below the running peak, ≤ 0.
 
@@ -74,6 +78,9 @@ def equity_figures(equity: F64, initial_capital: float, bars_per_year: float) ->
 
     Notes
     -----
+    NaN: annual figures of returns where equity was ever 0 or less, annual_return and
+    calmar_ratio over less than a twelfth of a year, ratios whose risk is 0.
+
     Sharpe: mean / std (ddof 1) of the bar returns × √bars_per_year (Sharpe 1994,
     "The Sharpe Ratio", no risk-free rate). Sortino: mean × bars_per_year over the
     annual root mean square of the returns below 0 (Sortino & Price 1994). Calmar:
@@ -89,7 +96,9 @@ def equity_figures(equity: F64, initial_capital: float, bars_per_year: float) ->
     returns = np.diff(path, axis=-1) / path[..., :-1]
     total = path[..., -1] / path[..., 0] - 1.0
     years = returns.shape[-1] / bars_per_year
-    annual = np.where(total > -1.0, np.maximum(1.0 + total, 0.0) ** (1.0 / years) - 1.0, -1.0)
+    # Over a short span the power may overflow; such an annual return is not given below.
+    exponent = 1.0 / max(years, _SHORTEST_YEARS)
+    annual = np.where(total > -1.0, np.maximum(1.0 + total, 0.0) ** exponent - 1.0, -1.0)
     known = returns.shape[-1] > 1
     std = np.std(returns, axis=-1, ddof=1) if known else np.full(total.shape, np.nan)
     downside = np.sqrt(np.mean(np.minimum(returns, 0.0) ** 2, axis=-1))
@@ -97,6 +106,11 @@ def equity_figures(equity: F64, initial_capital: float, bars_per_year: float) ->
     deepest = np.min(depth, axis=-1)
     mean = np.mean(returns, axis=-1)
     root = math.sqrt(bars_per_year)
+    # A year cannot be told from days, a ratio from rounding, a return from nothing or less.
+    annual = np.where(years < _SHORTEST_YEARS, np.nan, annual)
+    std = np.where(std < _ROUNDING * np.abs(mean), 0.0, std)
+    ruined = np.min(path, axis=-1) <= 0.0
+    annual, std, downside = (np.where(ruined, np.nan, figure) for figure in (annual, std, downside))
     return {
         "total_return": total,
         "annual_return": annual,

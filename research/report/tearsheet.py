@@ -151,4 +151,4 @@ def summary(results: Sequence[BacktestResult]) -> dict[str, object]:
 
 
 def _plain(stats: Mapping[str, float]) -> dict[str, float | None]:
-    return {name: None if math.isnan(value) else value for name, value in stats.items()}
+    return {name: None if not math.isfinite(value) else value for name, value in stats.items()}

@@ -20,12 +20,14 @@ from research.advance import Advance
 from research.data.panel import Panel
 from research.data.sample import load_sample
 from research.engine import UnifiedTradingEngine
+from research.errors import BadValue
 from research.evidence.metrics import activity_figures, drawdown, equity_stats, trade_stats
 from research.execution import Execution
 from research.kernels import account as ac
+from research.kernels.account import Account
 from research.request import TRAIN_FRACTION, Instant, Prepared, Request
 from research.simulation.decisions import decisions_frame
-from research.simulation.holding import buy_and_hold
+from research.simulation.holding import Holding, buy_and_hold
 from research.simulation.trades import orders_frame, round_trips
 
 __all__ = ["BacktestResult", "backtest", "run_unified_backtest"]
@@ -147,10 +149,11 @@ def run_unified_backtest(
     >>> result.stats["trades"] > 0
     True
     """
-    chosen = symbols if symbol is None else [symbol, *(s for s in symbols or () if s != symbol)]
+    if symbol is not None and symbols is not None:
+        raise BadValue(f"give `symbol` or `symbols`, not both, was {symbol!r} and {list(symbols)}; drop one")
     request = Request(
         strategy=strategy,
-        symbols=chosen,
+        symbols=symbols if symbol is None else [symbol],
         start=start_date,
         end=end_date,
         params=params or {},
@@ -200,25 +203,32 @@ def _result(
             "cash": run.cash[begin:],
             "exposure": run.exposure[begin:],
             "drawdown": drawdown(np.concatenate(([request.initial_capital], equity)))[1:],
-            "buy_and_hold": held,
+            "buy_and_hold": held.equity,
         }
     ).with_columns(pl.col("bar_close").cast(pl.Datetime("us")).dt.replace_time_zone("UTC"))
     return BacktestResult(
         request=request,
         prepared=prepared,
         stats=stats,
-        benchmark=equity_stats(held, request.initial_capital, prepared.bars_per_year),
+        benchmark=equity_stats(held.equity, request.initial_capital, prepared.bars_per_year),
         equity=frame,
         orders=orders,
         trades=trades,
         decisions=decisions_frame(run, engine.strategy, prepared.first),
-        notes=prepared.notes + _notes(panel, stats, totals),
+        notes=prepared.notes + _notes(panel, stats, engine.account) + _benchmark_notes(held),
     )
 
 
-def _notes(panel: Panel, stats: Mapping[str, float], totals: F64) -> tuple[str, ...]:
+def _benchmark_notes(held: Holding) -> tuple[str, ...]:
+    if not held.left_out:
+        return ()
+    left_out = ", ".join(held.left_out)
+    return (f"buy and hold is of {len(held.held)} symbols; not trading when it bought: {left_out}",)
+
+
+def _notes(panel: Panel, stats: Mapping[str, float], account: Account) -> tuple[str, ...]:
     """Say what would otherwise stay silent."""
-    notes = []
+    notes, totals = [], account.totals
     if stats["trades"] + stats["open_trades"] == 0:
         notes.append("no trade was made; `decisions` names the gate that blocked each entry")
     for lapsed, why in (
@@ -228,9 +238,10 @@ def _notes(panel: Panel, stats: Mapping[str, float], totals: F64) -> tuple[str, 
     ):
         if totals[lapsed]:
             notes.append(f"{int(totals[lapsed])} entries lapsed: {why}")
-    ended = [s for s, gone in zip(panel.symbols, ~panel.members(-1), strict=True) if gone]
-    if ended:
-        notes.append(f"ended before the last bar, a position is marked at the last close: {', '.join(ended)}")
+    stuck = ~panel.members(-1) & (account.positions[:, ac.P_QTY] != 0.0)
+    if stuck.any():
+        ended = ", ".join(np.array(panel.symbols)[stuck])
+        notes.append(f"without a last bar, their positions are marked at the last close there was: {ended}")
     if len(panel.symbols) > 1:
         notes.append("the universe is the list given, not what it was at the time: survivorship bias")
     return tuple(notes)

@@ -11,17 +11,17 @@ from research.evidence.metrics import drawdown, equity_stats, trade_stats
 
 def test_by_hand():
     # 100 -> 110 -> 99 -> 108.9: returns +10 %, -10 %, +10 %
-    stats = equity_stats(np.array([110.0, 99.0, 108.9]), 100.0, 252.0)
+    stats = equity_stats(np.array([110.0, 99.0, 108.9]), 100.0, 12.0)
     mean, std = 0.1 / 3, math.sqrt(((0.1 - 0.1 / 3) ** 2 * 2 + (-0.1 - 0.1 / 3) ** 2) / 2)
     assert stats["total_return"] == pytest.approx(0.089, rel=1e-12)
-    assert stats["annual_return"] == pytest.approx(1.089**84 - 1, rel=1e-12)
-    assert stats["volatility"] == pytest.approx(std * math.sqrt(252), rel=1e-12)
-    assert stats["sharpe_ratio"] == pytest.approx(mean / std * math.sqrt(252), rel=1e-12)
+    assert stats["annual_return"] == pytest.approx(1.089**4 - 1, rel=1e-12)
+    assert stats["volatility"] == pytest.approx(std * math.sqrt(12), rel=1e-12)
+    assert stats["sharpe_ratio"] == pytest.approx(mean / std * math.sqrt(12), rel=1e-12)
     assert stats["sortino_ratio"] == pytest.approx(
-        mean * 252 / (math.sqrt(0.01 / 3) * math.sqrt(252)), rel=1e-12
+        mean * 12 / (math.sqrt(0.01 / 3) * math.sqrt(12)), rel=1e-12
     )
     assert stats["max_drawdown"] == pytest.approx(-0.1, rel=1e-12)
-    assert stats["calmar_ratio"] == pytest.approx((1.089**84 - 1) / 0.1, rel=1e-12)
+    assert stats["calmar_ratio"] == pytest.approx((1.089**4 - 1) / 0.1, rel=1e-12)
     assert stats["max_drawdown_bars"] == 2
 
 
@@ -73,3 +73,16 @@ def test_trades_by_hand():
 
 def test_only_wins_has_no_profit_factor():
     assert math.isnan(trade_stats(trades([("closed", 1.0, 0.1, 1)]), 30.0)["profit_factor"])
+
+
+def test_a_short_span_or_a_ruined_account_has_no_annual_figure():
+    minutes = equity_stats(np.array([100.0 * 1.02**i for i in range(1, 9)]), 100.0, 98_280.0)
+    assert math.isnan(minutes["annual_return"])
+    assert math.isnan(minutes["calmar_ratio"])
+    assert minutes["total_return"] == pytest.approx(1.02**8 - 1)
+    assert math.isnan(minutes["sharpe_ratio"])  # equal returns: their spread is rounding
+    ruined = equity_stats(np.array([-50.0, -25.0]), 100.0, 12.0)
+    assert ruined["total_return"] == -1.25
+    assert all(
+        math.isnan(ruined[k]) for k in ("annual_return", "sharpe_ratio", "sortino_ratio", "volatility")
+    )

@@ -5,7 +5,7 @@ import polars as pl
 import pytest
 
 from research.data import Panel, load_sample
-from research.errors import NotEnoughHistory, UnknownName
+from research.errors import BadValue, NotEnoughHistory, UnknownName
 from research.execution import Execution
 from research.kernels.account import empty_orders, new_account
 from research.kernels.scan import scan_nb
@@ -127,8 +127,8 @@ def test_one_symbol_or_several():
     one = run_unified_backtest("IBM")
     same = run_unified_backtest(symbols=["IBM"])
     assert one.orders.equals(same.orders)
-    both = run_unified_backtest("IBM", symbols=["MSFT"])
-    assert both.prepared.panel.symbols == ("IBM", "MSFT")
+    with pytest.raises(BadValue, match="give `symbol` or `symbols`, not both"):
+        run_unified_backtest("IBM", symbols=["MSFT"])
 
 
 def test_own_bars_and_no_trade_is_said():
@@ -194,3 +194,71 @@ def test_a_reverse_split_that_leaves_no_share_ends_the_trade():
     assert trip["income"] == pytest.approx(20.0)
     assert trip["pnl"] == pytest.approx(0.0, abs=1e-12)
     assert equity.tolist() == pytest.approx([1000.0] * 4)
+
+
+def test_buy_and_hold_buys_what_misses_a_bar_later():
+    """AAPL lacks the bar after the decision: it is bought one bar later, not never."""
+    bars = load_sample(["AAPL", "IBM"])
+    whole = run_unified_backtest(bars=bars)
+    day = whole.equity["bar_close"][1]
+    gap = run_unified_backtest(bars=bars.filter((pl.col("symbol") != "AAPL") | (pl.col("bar_close") != day)))
+    assert gap.benchmark["total_return"] == pytest.approx(whole.benchmark["total_return"], rel=0.1)
+    assert not any("buy and hold is of" in note for note in gap.notes)
+
+
+def test_buy_and_hold_says_whom_it_left_out():
+    result = run_unified_backtest(symbols=["AAPL", "FB", "IBM"])
+    assert any(
+        "buy and hold is of 2 symbols; not trading when it bought: FB" in note for note in result.notes
+    )
+
+
+def test_a_position_without_a_last_bar_is_said_and_others_are_not():
+    bars = load_sample(["AAPL", "IBM"])
+    held = run_unified_backtest(bars=bars).trades.filter(symbol="AAPL")["entry_at"][5]
+    cut = bars.filter((pl.col("symbol") != "AAPL") | (pl.col("bar_close") <= held))
+    notes = run_unified_backtest(bars=cut).notes
+    assert any("marked at the last close there was: AAPL" in note for note in notes)
+    early = run_unified_backtest(symbols=["AAPL", "FB"], end_date="2011-01-01").notes
+    assert not any("marked at" in note for note in early)
+
+
+def hourly(seed, days, per_day):
+    """Random bars, `per_day` a weekday at first and twice as many from the middle on."""
+    rng = np.random.default_rng(seed)
+    instants = []
+    for i, day in enumerate(np.arange("2020-01-01", "2023-01-01", dtype="datetime64[D]")[:days]):
+        if int(np.is_busday(day)):
+            hours = per_day * (2 if i > days // 2 else 1)
+            instants += [
+                day.astype("datetime64[us]") + np.timedelta64(14 * 60 + 30 * k, "m") for k in range(hours)
+            ]
+    close = 50.0 * np.exp(np.cumsum(rng.normal(0.0003, 0.01, len(instants))))
+    opening = close * np.exp(rng.normal(0.0, 0.002, close.size))
+    return pl.DataFrame(
+        {
+            "symbol": ["XYZ"] * close.size,
+            "bar_close": np.array(instants).astype("datetime64[us]"),
+            "open": opening,
+            "high": np.maximum(opening, close) * 1.002,
+            "low": np.minimum(opening, close) * 0.998,
+            "close": close,
+            "volume": rng.integers(1000, 9000, close.size).astype(float),
+        }
+    ).with_columns(pl.col("bar_close").dt.replace_time_zone("UTC"))
+
+
+def test_no_future_through_the_request():
+    """The bars' rhythm changes after the cut; what was decided before it does not."""
+    bars = hourly(5, 500, 4)
+    half = bars["bar_close"][int(0.45 * bars.height)]
+    early = run_unified_backtest(bars=bars.filter(pl.col("bar_close") <= half), train_fraction=0.0)
+    late = run_unified_backtest(bars=bars, train_fraction=0.0)
+    assert early.orders.height > 10
+    assert early.prepared.params == late.prepared.params
+    assert early.orders.equals(late.orders.head(early.orders.height))
+
+
+def test_shorts_are_asked_of_the_execution():
+    with pytest.raises(BadValue, match=r"must agree with the execution's, was 1; ask for it with Execution"):
+        run_unified_backtest("IBM", params={"allow_short": 1})
