@@ -10,24 +10,25 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import datetime
+from numbers import Real
 
 import numpy as np
 import polars as pl
 
+from research.data.bars import conform, validate_bars
+from research.data.history import Instant, bound
 from research.data.panel import Panel, PanelBuilder
 from research.data.sessions import periods_per_year
-from research.errors import BadValue, NotEnoughHistory, UnknownName
+from research.errors import BadValue, DataError, NotEnoughHistory, UnknownName
 from research.execution import Execution
 from research.features.matrix import FeatureStream
 from research.strategies import Strategy, strategy_named
 
-__all__ = ["TRAIN_FRACTION", "Prepared", "Request"]
+__all__ = ["TRAIN_FRACTION", "Instant", "Prepared", "Request"]
 
 TRAIN_FRACTION = 0.3
 _CASH_BUFFER = 0.95  # of equity that is spread over the symbols, so that an opening gap can still be paid
-
-Instant = str | date | datetime | None
 
 
 @dataclass(frozen=True)
@@ -121,32 +122,39 @@ class Request:
             A strategy, parameter or symbol that does not exist.
         BadValue
             A capital, fraction or span outside its rule.
+        DataError
+            `bars` is no bar table, or has bars that break a rule.
         NotEnoughHistory
             No symbol has more bars than the strategy's features need, or no bar
             of the span is left to trade.
         """
-        if not self.initial_capital > 0 or not np.isfinite(self.initial_capital):
+        if not (_is_number(self.initial_capital) and 0 < self.initial_capital < np.inf):
             raise BadValue(
                 f"`initial_capital` must be above 0, was {self.initial_capital!r}; give an amount in USD"
             )
-        if not 0.0 <= self.train_fraction < 1.0:
+        if not (_is_number(self.train_fraction) and 0.0 <= self.train_fraction < 1.0):
             raise BadValue(
                 f"`train_fraction` must be in [0, 1), was {self.train_fraction!r}; the design's is 0.3"
             )
         self.resolve(1)  # refuses strategy and parameters before any bar is touched
-        start, end = instant_of("start", self.start), instant_of("end", self.end, last=True)
-        if start is not None and end is not None and end <= start:
+        start, end = bound("start", self.start), bound("end", self.end)
+        if start is not None and end is not None and end < start:
             raise BadValue(
                 f"`end` must be after `start`, was {self.end} with start {self.start}; swap or change them"
             )
+        bars = conform(bars)
         symbols = self._symbols(bars)
         bars = bars.filter(pl.col("symbol").is_in(symbols))
-        until = bars if end is None else bars.filter(pl.col("bar_close") < end)
+        until = bars if end is None else bars.filter(pl.col("bar_close") <= end)
         panel = PanelBuilder(symbols).push(until)  # a symbol may have no bar before the end
         return self._cut(panel, start, account_symbols)
 
     def _symbols(self, bars: pl.DataFrame) -> list[str]:
         known = bars["symbol"].unique().sort().to_list()
+        if None in known:
+            validate_bars(bars)  # names the row
+        if not known:
+            raise DataError("the bar table has columns and no bars; read or load some first")
         if self.symbols is None:
             return known
         if not self.symbols:
@@ -187,26 +195,8 @@ class Request:
         return Prepared(panel, first, trade_from, params, bars_per_year, tuple(notes))
 
 
-def instant_of(name: str, value: Instant, *, last: bool = False) -> datetime | None:
-    """Read a date or instant as UTC; with `last`, return the first instant after it.
-
-    A bare date stands for its whole day, so an `end` of 2012-12-31 includes the bar
-    that closes on that day.
-    """
-    if value is None:
-        return None
-    if isinstance(value, str):
-        try:
-            value = date.fromisoformat(value) if len(value) <= 10 else datetime.fromisoformat(value)
-        except ValueError:
-            raise BadValue(
-                f"`{name}` must be an ISO date like 2012-12-31, was {value!r}; write it so"
-            ) from None
-    if not isinstance(value, datetime):
-        day = datetime(value.year, value.month, value.day, tzinfo=UTC)
-        return day + timedelta(days=1) if last else day
-    value = value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
-    return value + timedelta(microseconds=1) if last else value
+def _is_number(value: object) -> bool:
+    return isinstance(value, Real) and not isinstance(value, bool)
 
 
 def _have(panel: Panel) -> str:

@@ -20,7 +20,7 @@ import polars as pl
 
 from research.errors import BadValue, DataError
 
-__all__ = ["COLUMNS", "DroppedRows", "OnBad", "settle", "validate_bars"]
+__all__ = ["COLUMNS", "DroppedRows", "OnBad", "conform", "require_known", "settle", "validate_bars"]
 
 log = logging.getLogger(__name__)
 
@@ -106,7 +106,7 @@ def validate_bars(
     >>> validate_bars(bars.with_columns(low=pl.lit(20.0)), on_bad="drop", dropped=report).height, len(report)
     (164, 32)
     """
-    return settle(_conform(bars), None, on_bad=on_bad, dropped=dropped)
+    return settle(conform(bars), None, on_bad=on_bad, dropped=dropped)
 
 
 def settle(
@@ -167,8 +167,19 @@ def settle(
     return good.select(table.columns)
 
 
-def _conform(bars: pl.DataFrame) -> pl.DataFrame:
-    """Give the columns the table's types, in the table's order; refuse what cannot have them."""
+def conform(bars: pl.DataFrame) -> pl.DataFrame:
+    """Give the columns the table's types, in its order; judges no row, and so imports nothing heavy.
+
+    Raises
+    ------
+    DataError
+        No Polars frame, or a column that is missing or cannot have its type.
+    """
+    if not isinstance(bars, pl.DataFrame):
+        raise DataError(
+            f"a bar table must be a Polars DataFrame, was {type(bars).__name__}; read files with read_bars, "
+            "convert pandas with pl.from_pandas"
+        )
     for name in COLUMNS:
         if name not in bars.columns:
             raise DataError(
@@ -202,6 +213,27 @@ def _conform(bars: pl.DataFrame) -> pl.DataFrame:
                 )
             casts.append(pl.col(name).cast(INSTANT))
     return bars.select(casts)
+
+
+def require_known(bars: pl.DataFrame) -> None:
+    """Refuse bars that were known only after their close: who decides on them at the close looks ahead.
+
+    Raises
+    ------
+    DataError
+        Names the first such bar.
+    """
+    if "available_at" not in bars.columns:
+        return
+    late = bars.with_row_index("row", offset=1).filter(pl.col("available_at") > pl.col("bar_close"))
+    if late.height:
+        at, symbol, close, known = late.select("row", "symbol", "bar_close", "available_at").row(0)
+        raise DataError(
+            f"{symbol}: the bar of {close:%Y-%m-%d %H:%M} UTC in row {at} was known only at "
+            f"{known:%Y-%m-%d %H:%M} ({late.height} such bars), so a decision at its close would look "
+            "ahead; take what was known with as_known_at(bars, instant), or drop the column `available_at` "
+            "if it says when the file was made"
+        )
 
 
 def _bad_rows(rows: pl.DataFrame) -> pl.DataFrame:

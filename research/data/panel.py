@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from research.data.adjust import corporate_actions
 from research.data.aligned import Panel
-from research.data.bars import INSTANT, PRICES, validate_bars
+from research.data.bars import INSTANT, PRICES, conform, require_known, validate_bars
 from research.errors import BadValue, DataError, SnapshotMismatch, UnknownName
 
 __all__ = ["Panel", "PanelBuilder", "to_panel"]
@@ -76,10 +76,17 @@ class PanelBuilder:
         -------
         Panel
             Only the new instants.
+
+        Raises
+        ------
+        UnknownName
+            A symbol that is none of this builder's.
+        DataError
+            Bars that break a rule of the table, are not later than those before, come in several versions, or
+            were known only after their close.
         """
         n = len(self.symbols)
-        if any(bars.schema.get(name) != kind for name, kind in _SCHEMA.items()):
-            bars = validate_bars(bars)
+        bars = _typed(bars)
         adjusted = "adj_factor" in bars.columns
         if self._adjusted is not None and adjusted != self._adjusted:
             was, now = ("with", "without") if self._adjusted else ("without", "with")
@@ -103,6 +110,7 @@ class PanelBuilder:
                 "the table holds several versions of a bar; choose with as_known_at(bars, instant) what "
                 "was known"
             )
+        require_known(given)
         self._check_later(at, closes)
 
         instants = np.unique(closes)
@@ -159,7 +167,7 @@ class PanelBuilder:
             raise DataError(
                 "re-anchoring needs bars with adj_factor; without it there is nothing to re-anchor"
             )
-        bars = validate_bars(bars)
+        bars = _typed(bars)
         at = self._columns_of(bars)
         closes, factor = bars["close"].to_numpy(), bars["adj_factor"].to_numpy()
         last = bars["bar_close"].to_numpy() == self._bar[at]
@@ -248,6 +256,8 @@ def to_panel(bars: pl.DataFrame, symbols: Sequence[str] | None = None) -> Panel:
     ------
     UnknownName
         A symbol that has no bar in the table.
+    DataError
+        As in `PanelBuilder.push`.
 
     Examples
     --------
@@ -255,13 +265,20 @@ def to_panel(bars: pl.DataFrame, symbols: Sequence[str] | None = None) -> Panel:
     >>> to_panel(load_sample(["AAPL", "FB"])).close.shape
     (3270, 2)
     """
-    known = bars["symbol"].unique().sort().cast(pl.String).to_list()
+    bars = conform(bars)
+    known = bars["symbol"].unique().sort().to_list()
     if symbols is None:
         return PanelBuilder(known).push(bars)
     for name in symbols:
         if name not in known:
             raise UnknownName("symbol", name, known)
-    return PanelBuilder(symbols).push(bars.filter(pl.col("symbol").cast(pl.String).is_in(list(symbols))))
+    return PanelBuilder(symbols).push(bars.filter(pl.col("symbol").is_in(list(symbols))))
+
+
+def _typed(bars: pl.DataFrame) -> pl.DataFrame:
+    """Return the table with its column types; only one that lacks them is looked at row by row."""
+    wanted = {**_SCHEMA, **({"available_at": INSTANT} if "available_at" in bars.columns else {})}
+    return bars if all(bars.schema.get(n) == kind for n, kind in wanted.items()) else validate_bars(bars)
 
 
 def _scatter(n: int, t: int, cell: NDArray[np.int64], values: F64, empty: float) -> F64:

@@ -9,17 +9,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from datetime import date, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote
 
-import numpy as np
 import polars as pl
 
-from research.data.adjust import SNAP
 from research.data.bars import COLUMNS, NUMBERS, validate_bars
-from research.data.history import as_known_at, between
+from research.data.history import Instant, as_known_at, between
 from research.data.readers import read_bars
 from research.errors import BadValue, DataError, OutputError, UnknownName
 
@@ -60,9 +58,9 @@ class BarStore:
     def write(self, bars: pl.DataFrame) -> None:
         """Add bars; those that are stored already, with the same values, change nothing.
 
-        Where the new bars overlap stored ones, their `adj_factor` is chained to the stored column at the last
-        common bar, since vendors re-base the whole column with every dividend. Bars without overlap are taken
-        to have the stored anchor: append with one bar of overlap where a vendor re-bases.
+        `adj_factor` is chained to the stored column at the last bar that both have, since vendors re-base the
+        whole column with every dividend and split. So bars that come with it must overlap the stored ones by
+        one bar at least.
 
         Parameters
         ----------
@@ -73,8 +71,8 @@ class BarStore:
         ------
         DataError
             An invalid table; a stored bar with other values and no later `available_at`; bars with
-            `adj_factor` for a symbol stored without it, or the reverse; `adj_factor` that falls where the new
-            bars begin, which is a re-based column and not a dividend.
+            `adj_factor` for a symbol stored without it, or the reverse, or without a bar in common with those
+            stored.
         OutputError
             The folder cannot be written. No symbol's file is left half written.
         """
@@ -113,8 +111,8 @@ class BarStore:
     def read(
         self,
         symbols: Sequence[str] | None = None,
-        start: str | date | datetime | None = None,
-        end: str | date | datetime | None = None,
+        start: Instant = None,
+        end: Instant = None,
         *,
         known_at: datetime | None = None,
     ) -> pl.DataFrame:
@@ -125,14 +123,15 @@ class BarStore:
         symbols : sequence of str, optional
             Default: all.
         start, end : str, date or datetime, optional
-            Bounds of `bar_close`, both included, as in `between`.
+            Days or instants, both included, as in `between`.
         known_at : datetime, optional
             The bars as they were known at this instant.
 
         Returns
         -------
         DataFrame
-            A bar table sorted by symbol and bar_close, without `available_at`.
+            A bar table sorted by symbol and bar_close, without `available_at`: what is known now, or was at
+            `known_at`. A run over it takes each bar, corrected or late, as known at its close.
 
         Raises
         ------
@@ -230,17 +229,15 @@ def _compared(new: pl.DataFrame, old: pl.DataFrame, on: list[str]) -> pl.DataFra
 def _chained(symbol: str, old: pl.DataFrame, new: pl.DataFrame) -> pl.DataFrame:
     """Bring `adj_factor` of the new bars to the stored anchor."""
     common = new.join(old.select("bar_close", stored="adj_factor"), on="bar_close", maintain_order="left")
-    if not common.is_empty():
-        stored, given = common["stored"][-1], common["adj_factor"][-1]
-        return new.with_columns(pl.col("adj_factor") * (stored / given)) if stored != given else new
-    # No overlap: believed to have the stored anchor, unless that makes a payment by the holder.
-    seam = [(old, new)] if new["bar_close"][0] > old["bar_close"][-1] else [(new, old)]
-    before, after = seam[0]
-    ratio = float(np.divide(after["adj_factor"][0], before["adj_factor"][-1]))
-    if ratio < 1.0 - SNAP and ratio > 0.8:
+    if common.is_empty():
         raise DataError(
-            f"{symbol}: adj_factor falls by {1.0 - ratio:.2%} where the new bars meet the stored ones, so "
-            f"the vendor "
-            f"has re-based it; write the new bars with at least one stored bar before them"
+            f"{symbol}: none of the new bars ({_span(new)}) is stored ({_span(old)}), and where adj_factor "
+            "does not overlap a split or dividend between them would be lost; write the new bars with at "
+            "least one stored bar before them"
         )
-    return new
+    stored, given = common["stored"][-1], common["adj_factor"][-1]
+    return new.with_columns(pl.col("adj_factor") * (stored / given)) if stored != given else new
+
+
+def _span(bars: pl.DataFrame) -> str:
+    return f"{bars['bar_close'][0]:%Y-%m-%d} to {bars['bar_close'][-1]:%Y-%m-%d}"

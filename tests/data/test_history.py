@@ -6,6 +6,7 @@ import polars as pl
 import pytest
 
 from research.data import as_known_at, between
+from research.data.history import bound
 from research.errors import BadValue
 from tests.data.tables import make_bars
 
@@ -57,6 +58,33 @@ def test_both_ends_are_included(start, end, rows):
     assert between(make_bars(), start, end).height == rows
 
 
+def test_what_is_known_is_known_and_carries_no_second_date():
+    assert as_known_at(corrected(), datetime(2020, 1, 31, tzinfo=UTC)).columns == make_bars().columns
+
+
+def test_a_bar_that_closes_at_midnight_belongs_to_the_day_that_ends_there():
+    """Days around the clock: the bar of May 31 closes as June begins."""
+    days = [datetime(2022, 5, 30, tzinfo=UTC) + i * DAY for i in range(5)]
+    bars = make_bars(bar_close=days)
+    assert between(bars, end="2022-05-31")["bar_close"].to_list() == days[:3]
+    assert between(bars, start="2022-05-31")["bar_close"].to_list() == days[2:]
+    assert between(bars, "2022-05-31", "2022-05-31")["bar_close"].to_list() == [days[2]]
+    assert between(bars, days[1], days[1])["bar_close"].to_list() == [days[1]]
+
+
+def test_an_instant_without_a_zone_is_utc():
+    naive, aware = datetime(2020, 1, 3, 21), datetime(2020, 1, 3, 21, tzinfo=UTC)  # noqa: DTZ001
+    assert bound("start", naive) == bound("end", "2020-01-03T21:00") == aware
+    assert bound("end", "2020-01-03T16:00-05:00") == aware
+
+
+def test_the_ends_of_the_calendar():
+    last = datetime(9999, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC)
+    assert bound("end", "9999-12-31") == bound("end", "9999-12-31T23:00-05:00") == last
+    assert bound("start", "0001-01-01T00:00+05:00") == datetime(1, 1, 1, tzinfo=UTC)
+    assert between(make_bars(), "0001-01-01", "9999-12-31").height == 5
+
+
 @pytest.mark.parametrize(
     ("start", "end", "words"),
     [
@@ -65,9 +93,14 @@ def test_both_ends_are_included(start, end, rows):
             "2020-01-03",
             "`end` must not be before `start`, was 2020-01-03 with start 2020-01-05",
         ),
-        ("yesterday", None, "`start` must be a date such as 2005-01-31, was 'yesterday'"),
-        (None, "2020-13-01", "`end` must be a date such as"),
-        (None, datetime(2020, 1, 3), "`end` must carry a time zone or be a plain date"),  # noqa: DTZ001
+        (
+            "yesterday",
+            None,
+            "`start` must be an ISO date like 2012-12-31 or .*, was 'yesterday'; write it so",
+        ),
+        (None, "2020-13-01", "`end` must be an ISO date like"),
+        (None, 20200103, "`end` must be an ISO date like .*, was 20200103"),
+        (None, 3.5, "`end` must be an ISO date like .*, was 3.5"),
     ],
 )
 def test_spans_that_make_no_sense(start, end, words):

@@ -1,7 +1,7 @@
 """The panel obeys the chunk law bit for bit, sees no future, and keeps ragged lives apart."""
 
 from dataclasses import fields
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
 import numpy as np
@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from research.data import load_sample, to_panel
+from research.data import as_known_at, load_sample, to_panel
 from research.data.panel import Panel, PanelBuilder
 from research.errors import BadValue, DataError, SnapshotMismatch, UnknownName
 from tests.data.tables import START, make_bars, ragged_bars
@@ -249,6 +249,27 @@ def test_several_versions_of_a_bar_must_be_chosen_from():
     fixed = later[2:3].with_columns(pl.col("available_at") + timedelta(days=9))
     with pytest.raises(DataError, match=r"several versions of a bar; choose with as_known_at"):
         to_panel(pl.concat([later, fixed]).sort("bar_close", "available_at"))
+
+
+def test_bars_that_were_known_late_are_refused():
+    """A decision at their close would look ahead, until something delays them."""
+    late = make_bars().with_columns(
+        available_at=pl.col("bar_close")
+        + pl.duration(days=pl.when(pl.int_range(5) >= 3).then(30).otherwise(0))
+    )
+    with pytest.raises(
+        DataError, match=r"ACME: the bar of 2020-01-05 21:00 UTC in row 4 .*\(2 such bars\).* drop"
+    ):
+        to_panel(late)
+    for known in (late.drop("available_at"), as_known_at(late, datetime(2021, 1, 1, tzinfo=UTC))):
+        assert len(to_panel(known)) == 5
+    assert len(to_panel(as_known_at(late, datetime(2020, 1, 8, tzinfo=UTC)))) == 3
+    assert len(to_panel(make_bars().with_columns(available_at="bar_close"))) == 5
+
+
+def test_what_is_no_bar_table_has_no_panel():
+    with pytest.raises(DataError, match="no column `symbol`, only none at all"):
+        to_panel(pl.DataFrame())
 
 
 def test_reanchoring_needs_the_last_bar_as_it_was():

@@ -98,13 +98,28 @@ def test_a_rebased_factor_is_chained_at_the_overlap(store):
     assert (ours.factor == whole.factor).all()
 
 
-def test_a_rebased_factor_without_overlap_is_refused(store):
-    bars = load_sample(["MSFT"]).filter(pl.col("bar_close").dt.year() == 2004)
-    store.write(bars[:150].with_columns(pl.col("adj_factor") / bars["adj_factor"][149]))
+@pytest.mark.parametrize("later_first", [False, True], ids=["later bars", "earlier bars"])
+def test_a_factor_without_overlap_is_refused(store, later_first):
+    """AAPL split 2:1 on 2005-02-28; each delivery's factor ends at 1, so the seam itself tells nothing."""
+    bars = load_sample(["AAPL"]).filter(
+        pl.col("bar_close").is_between(datetime(2005, 1, 14, tzinfo=UTC), datetime(2005, 4, 13, tzinfo=UTC))
+    )
+    at = bars["bar_close"].to_list().index(datetime(2005, 2, 28, 21, tzinfo=UTC))
+    parts = [
+        p.with_columns(pl.col("adj_factor") / pl.col("adj_factor").last()) for p in (bars[:at], bars[at:])
+    ]
+    if later_first:
+        parts.reverse()
+    store.write(parts[0])
+    before = snapshot_of(store.path)
     with pytest.raises(
-        DataError, match=r"MSFT: adj_factor falls by .* so the vendor has re-based it; write the new"
+        DataError, match=r"AAPL: none of the new bars .* write the new bars with at least one"
     ):
-        store.write(bars[150:].with_columns(pl.col("adj_factor") / pl.col("adj_factor").last()))
+        store.write(parts[1])
+    assert snapshot_of(store.path) == before
+    store.write(bars)
+    split = to_panel(store.read()).split
+    assert split.max() == split[at, 0] == 2.0
 
 
 def test_a_factor_cannot_come_or_go(store):
