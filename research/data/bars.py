@@ -280,7 +280,8 @@ def _message(rows: pl.DataFrame, bad: pl.DataFrame) -> str:
     else:
         was = f", was open {row['open']}, high {row['high']}, low {row['low']}, close {row['close']}"
     when = f" (bar_close {instant:%Y-%m-%d %H:%M} UTC)" if instant is not None else ""
-    remedy = "pass on_bad='drop' to sort them" if name == "in_order" else "correct them or pass on_bad='drop'"
+    how = "on_bad='drop' (--on-bad drop)"
+    remedy = f"sort them with {how}" if name == "in_order" else f"correct them or leave them out with {how}"
     many = f"the first of {bad.height} bad rows" if bad.height > 1 else "the only bad row"
     told = f"{symbol or 'no symbol'}: {rule}{was} in row {at}{when}, {many}; {remedy}"
     return " ".join(told.split())  # a quoted cell may hold line breaks

@@ -149,7 +149,7 @@ def _load(path: Path) -> pl.DataFrame:
         raise DataError(f"{path.name} is empty; it needs a header and at least one bar")
     try:
         raw = pl.read_parquet(path) if head.startswith(b"PAR1") else _load_csv(path, head)
-    except (pl.exceptions.PolarsError, OSError, UnicodeDecodeError) as error:
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError, UnicodeDecodeError) as error:
         why = str(error).strip().splitlines()[0]
         raise DataError(
             f"{path.name} cannot be read as CSV or Parquet ({why}); repair or download it again"
@@ -193,8 +193,8 @@ def _with_symbol(frame: pl.DataFrame, path: Path, symbol: str | None) -> pl.Data
         symbol = path.name.partition(".")[0] if path.name.endswith(".gz") else path.stem
         if not _SYMBOL.fullmatch(symbol):
             raise DataError(
-                f"{path.name} has no symbol column, and its name is not a symbol; pass symbol='…' or "
-                f"rename the file"
+                f"{path.name} has no symbol column, and its name is not a symbol; rename the file to one, or "
+                f"pass symbol='…' to read_bars"
             )
         symbol = symbol.upper()
     return frame.with_columns(symbol=pl.lit(symbol))

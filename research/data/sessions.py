@@ -75,9 +75,8 @@ def sessions(exchange: str = "XNYS") -> Sessions:
     except (NotImplementedError, ValueError):
         # Measured with exchange_calendars 4.13: ASEX, XBEL, XBSE, XCYS and XTAE fail to build.
         raise BadValue(
-            f"the calendar of {exchange} cannot be built by exchange_calendars; pass exchange=None and "
-            f"name the "
-            f"instants `bar_close`, or another exchange of the same hours"
+            f"the calendar of {exchange} cannot be built by exchange_calendars; name the "
+            f"column of instants `bar_close`, or another exchange of the same hours"
         ) from None
     return Sessions(
         exchange=exchange,

@@ -104,13 +104,13 @@ def bar_closes(
         raise DataError(
             f"{source}: stamps of intraday bars are their starts, and how long the bars are is not "
             f"said{looks}; "
-            f"pass interval='{_spell(gap) if gap is not None else '1min'}'"
+            f"{_say_interval(_spell(gap) if gap is not None else '1min')}"
         )
     gap = _least_gap(instants)
     if gap is not None and (gap < step or (gap > step and wall.len() >= 20)):
         raise DataError(
             f"{source}: bars are {_spell(gap)} apart, so `interval` cannot be {clock.interval!r}; "
-            f"pass interval='{_spell(gap)}'"
+            f"{_say_interval(_spell(gap))}"
         )
     return (instants + step).cast(INSTANT), faults
 
@@ -126,7 +126,7 @@ def _daily(
             raise DataError(
                 f"{source}: its dates are {gap} days apart; weekly and monthly bars are not read (a "
                 f"week's first day "
-                f"says nothing of its close), read daily ones, or pass interval='1d' if these are days"
+                f"says nothing of its close), read daily ones, or if these are days {_say_interval('1d')}"
             )
     if offset is not None and clock.exchange is not None:
         home = wall.dt.replace_time_zone(
@@ -137,8 +137,8 @@ def _daily(
             at = written.arg_true()[0]
             raise DataError(
                 f"{source}: stamps are {_spell_offset(offset[at])} from UTC, which is not the time of "
-                f"{clock.exchange}; pass exchange= with their own exchange's code, or None for "
-                f"round-the-clock data"
+                f"{clock.exchange}; say their own exchange's code with exchange= (--exchange), or None "
+                f"(none) for round-the-clock data"
             )
     known = pl.DataFrame({"date": days}, schema={"date": pl.Date}).with_columns(
         close=pl.Series(session_closes(days, clock.exchange))
@@ -150,9 +150,8 @@ def _daily(
         pl.when(closes.is_null() & dates.is_not_null()).then(
             pl.concat_str(
                 pl.lit(
-                    f"a daily date must be a session of {clock.exchange} (pass exchange= for another "
-                    f"exchange, None for "
-                    f"round-the-clock data), was "
+                    f"a daily date must be a session of {clock.exchange} (say another one with exchange= or "
+                    f"--exchange, None or none for round-the-clock data), was "
                 ),
                 dates.cast(pl.String),
             )
@@ -170,8 +169,8 @@ def _zoned(
         return aware.cast(INSTANT), faults
     if clock.timezone is None:
         raise DataError(
-            f"{source}: times such as {wall.filter(bare)[0]} carry no time zone; pass timezone='UTC' or "
-            f"timezone='America/New_York'"
+            f"{source}: times such as {wall.filter(bare)[0]} carry no time zone; say timezone='UTC' or "
+            f"timezone='America/New_York' (--timezone UTC)"
         )
     zone = _zone(clock.timezone)
     there = wall.dt.replace_time_zone(zone, ambiguous="null", non_existent="null").dt.convert_time_zone("UTC")
@@ -218,6 +217,10 @@ def _least_gap(instants: pl.Series) -> timedelta | None:
     gaps = instants.unique().drop_nulls().sort().diff().drop_nulls()
     least = gaps.min()
     return least if isinstance(least, timedelta) else None
+
+
+def _say_interval(text: str) -> str:
+    return f"say interval='{text}' (--interval {text})"
 
 
 def _spell(gap: timedelta) -> str:

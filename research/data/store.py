@@ -171,7 +171,7 @@ class BarStore:
         file = self._file(symbol)
         try:
             return pl.read_parquet(file)
-        except (pl.exceptions.PolarsError, OSError) as error:
+        except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
             why = str(error).splitlines()[0]
             raise DataError(f"{file} is damaged ({why}); delete it and import {symbol} again") from None
 

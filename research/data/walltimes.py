@@ -20,6 +20,8 @@ _DIGITS = r"^(\d{4})(\d{2})(\d{2})\b"  # 20050131, rewritten with dashes
 _YEAR_LAST = r"^(\d{1,2})[-/.](\d{1,2})[-/.](\d{4})" + _TIME
 _ZONE = r"(\d:?\d{2}(?::?\d{2}(?:\.\d+)?)?) ?(Z|UTC|[+-]\d{2}:?\d{2})$"
 
+_CALENDAR = (-62_135_510_400_000_000, 253_402_214_400_000_000)  # 0001-01-02 to 9999-12-31, µs since 1970
+
 Written = tuple[pl.Series, pl.Series, pl.Series]
 
 
@@ -63,23 +65,31 @@ def as_written(stamps: pl.Series, day_first: bool | None, source: str) -> Writte
             stamps, kind = stamps.cast(pl.String), pl.String()
         else:
             unit = 1_000_000 if most < 10**11 else 1000 if most < 10**14 else 1
-            wall = (stamps * unit if most < 10**17 else stamps // 1000).cast(pl.Datetime("us"))
+            wall = _in_calendar((stamps * unit if most < 10**17 else stamps // 1000).cast(pl.Datetime("us")))
             return wall, none.fill_null(timedelta(0)), _fault(stamps, wall)
     if isinstance(kind, pl.Date):
         wall = stamps.cast(pl.Datetime("us"))
         return wall, none, _fault(stamps, wall)
     if isinstance(kind, pl.Datetime):
-        wall = stamps.dt.cast_time_unit("us").dt.replace_time_zone(None)
+        instants = _in_calendar(stamps.dt.cast_time_unit("us"))
+        wall = instants.dt.replace_time_zone(None)
+        numbers = stamps.to_physical()  # for the words: an instant out of the calendar has no others
         if kind.time_zone is None:
-            return wall, none, _fault(stamps, wall)
-        utc = stamps.dt.cast_time_unit("us").dt.convert_time_zone("UTC").dt.replace_time_zone(None)
-        return wall, (wall - utc).cast(pl.Duration("us")), _fault(stamps, wall)
+            return wall, none, _fault(numbers, wall)
+        utc = instants.dt.convert_time_zone("UTC").dt.replace_time_zone(None)
+        return wall, (wall - utc).cast(pl.Duration("us")), _fault(numbers, wall)
     if not isinstance(kind, pl.String):
         raise DataError(f"{source}: stamps must be dates, times or text, were {kind}; cast the column")
     digits = stamps.str.strip_chars().str.contains(r"^\d{10}(\d{3}){0,3}$")
     if stamps.len() and bool(digits.fill_null(value=False).all()):
         return as_written(stamps.str.strip_chars().cast(pl.Int64), day_first, source)
     return _read_text(stamps, day_first, source)
+
+
+def _in_calendar(instants: pl.Series) -> pl.Series:
+    """Make null what is not in the years 1 to 9999, as in a damaged file; Polars panics where it meets it."""
+    inside = instants.to_physical().is_between(*_CALENDAR)
+    return pl.select(pl.when(inside).then(instants)).to_series()
 
 
 def _read_text(stamps: pl.Series, day_first: bool | None, source: str) -> Written:
@@ -128,7 +138,7 @@ def _day_first(a: pl.Series, b: pl.Series, stamps: pl.Series, given: bool | None
         why = "some put the day first, some the month" if says_day else "no day is above 12"
         raise DataError(
             f"{source}: dates such as {example!r} can be month/day or day/month, {why}; "
-            f"pass day_first=False or day_first=True"
+            f"write them as 2005-01-31, or pass day_first= to read_bars"
         )
     return says_day
 

@@ -162,3 +162,13 @@ def test_a_factor_that_falls_without_a_split_is_told(caplog):
     with caplog.at_level(logging.WARNING):
         assert factor_from_ratio(bars) is bars
     assert "ACME: adj_factor falls by 3.00 % at 2020-01-04 21:00:00+00:00 (1 such bars)" in caplog.text
+
+
+def test_rounding_is_no_fall(caplog):
+    """Printed coarsely, an adjusted close falls against the close by up to a rounding unit a bar."""
+    raw, _ = penny_shares(6)
+    ratio = raw["adj_factor"].to_numpy()[1:] / raw["adj_factor"].to_numpy()[:-1]
+    assert np.count_nonzero(ratio < 1.0 - 1e-5) > 10  # the trap is set
+    with caplog.at_level(logging.WARNING):
+        factor_from_ratio(raw, rounded=True)
+    assert "falls" not in caplog.text

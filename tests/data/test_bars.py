@@ -54,7 +54,9 @@ def test_every_rule_refuses_by_name(column, values, words):
     message = str(told.value)
     assert message.startswith(words)
     assert "row 3" in message
-    assert message.endswith("the only bad row; correct them or pass on_bad='drop'")
+    assert message.endswith(
+        "the only bad row; correct them or leave them out with on_bad='drop' (--on-bad drop)"
+    )
     assert "\n" not in message
 
 

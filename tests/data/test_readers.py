@@ -163,9 +163,24 @@ def test_options_that_make_no_sense(options, error, words, put):
         read_bars(put(DAILY["yahoo"]), **options)
 
 
+@pytest.mark.parametrize("zone", ["UTC", "America/New_York", None])
+def test_instants_out_of_the_calendar_are_bad_rows(tmp_path, zone):
+    """A damaged page of a Parquet file gives instants of the year 200,000, at which Polars panics."""
+    file = tmp_path / "ACME.parquet"
+    wild = pl.Series([0, 6 * 10**18, -7 * 10**18]).cast(pl.Datetime("us", zone))
+    ACME.drop("bar_close").head(1).select(pl.all().repeat_by(3).explode()).with_columns(
+        bar_close=wild
+    ).write_parquet(file)
+    with pytest.raises(
+        DataError, match=r"ACME: the date must be such as .*, was '6000000000000000000' in row 2.* 2 bad"
+    ):
+        read_bars(file, timezone="UTC")
+    assert read_bars(file, timezone="UTC", on_bad="drop").height == 1
+
+
 def test_an_interval_that_the_stamps_deny(put):
     with pytest.raises(
-        DataError, match="bars are 1min apart, so `interval` cannot be '5min'; pass interval='1min'"
+        DataError, match="bars are 1min apart, so `interval` cannot be '5min'; say interval='1min'"
     ):
         read_bars(put(minutes(zone="Z")), interval="5min")
     rows = "".join(f"2012-11-21T{10 + i // 12:02d}:{i % 12 * 5:02d}Z,1,1,1,1,1\n" for i in range(24))
@@ -193,7 +208,9 @@ def test_where_the_symbol_comes_from(put):
     text = DAILY["stooq download"]
     assert read_bars(put(text, "brk-b.csv"))["symbol"][0] == "BRK-B"
     assert read_bars(put(text, "prices_2012_final.csv"), symbol="ACME").equals(ACME)
-    with pytest.raises(DataError, match=r"has no symbol column, and its name is not a symbol; pass symbol="):
+    with pytest.raises(
+        DataError, match=r"has no symbol column, and its name is not a symbol; rename the file"
+    ):
         read_bars(put(text, "prices_2012_final.csv"))
 
 

@@ -141,7 +141,7 @@ REFUSED = {
     "holiday": (lines("2012-11-22"), "ACME: a daily date must be a session of XNYS"),
     "ambiguous dates": (
         lines("01/02/2013", "01/03/2013"),
-        "can be month/day or day/month, no day is above 12; pass day_first=",
+        "can be month/day or day/month, no day is above 12; write them as 2005-01-31, or pass day_first=",
     ),
     "mixed dates": (lines("11/21/2012", "23/11/2012"), "some put the day first, some the month"),
     "weeks": (
@@ -150,12 +150,12 @@ REFUSED = {
     ),
     "foreign zone": (
         lines("2012-11-21 00:00:00+08:00"),
-        "stamps are +08:00 from UTC, which is not the time of XNYS; pass exchange=",
+        "stamps are +08:00 from UTC, which is not the time of XNYS; say their own exchange's code",
     ),
-    "bare time": (minutes(), "times such as 2012-11-21 10:30:00 carry no time zone; pass timezone='UTC'"),
+    "bare time": (minutes(), "times such as 2012-11-21 10:30:00 carry no time zone; say timezone='UTC'"),
     "intraday of unknown length": (
         minutes(zone="-05:00"),
-        "how long the bars are is not said (they look like 1min); pass interval='1min'",
+        "how long the bars are is not said (they look like 1min); say interval='1min' (--interval 1min)",
     ),
     "unsorted": (
         lines("2012-11-23", "2012-11-21"),
