@@ -82,7 +82,7 @@ class Book:
                 brought.panel.symbols[int(row[ac.O_SYMBOL])],
                 int(row[ac.O_DECIDED]),
                 ac.REASON_NAMES[int(row[ac.O_REASON])],
-            ).id
+            ).id: row
             for row in brought.orders
         }
         column = {symbol: k for k, symbol in enumerate(brought.panel.symbols)}
@@ -90,7 +90,7 @@ class Book:
         for order in self._open.values():
             k = column[order.symbol]
             if order.id in filled:
-                now = replace(order, status=Status.FILLED, sent=True)
+                now = _filled_now(order, filled[order.id])
             elif order.leg is Leg.ENTRY:
                 now = replace(order, status=Status.LAPSED, sent=True, note=_why(brought.decided[k, 0]))
             elif order.leg is Leg.EXIT:
@@ -149,6 +149,23 @@ def _same(a: Order, b: Order) -> bool:
         x == y or (isinstance(x, float) and isinstance(y, float) and math.isnan(x) and math.isnan(y))
         for x, y in zip(vars(a).values(), vars(b).values(), strict=True)
     )
+
+
+def _filled_now(order: Order, row: NDArray[np.float64]) -> Order:
+    """Return an order that filled; an entry says so if it was cut, protection says what it closed."""
+    now = replace(order, status=Status.FILLED, sent=True)
+    done, asked = float(row[ac.O_QTY]), float(row[ac.O_ASKED])
+    if order.leg in (Leg.STOP, Leg.TARGET):
+        # Born with the shares that its entry asked for; filled in the entry bar it was never restated.
+        return replace(now, quantity=done)
+    if done < asked:
+        return replace(now, note=f"cut to cash: {_shares(done)} of {_shares(asked)} shares")
+    return now
+
+
+def _shares(quantity: float) -> str:
+    """Return a number of shares in full: 3910, 1234567, 0.001953125."""
+    return str(int(quantity)) if quantity.is_integer() else str(quantity)
 
 
 def _why(decided: NDArray[np.float64]) -> str:

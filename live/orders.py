@@ -142,7 +142,7 @@ class Order:
     sent : bool
         Whether the broker was told of this state, or need not be.
     note : str
-        Why it lapsed or was cancelled.
+        Why it lapsed or was cancelled, or how far an entry was cut to the cash.
     """
 
     id: str

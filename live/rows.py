@@ -116,6 +116,11 @@ def record_of(
         for order in orders
         if order.status is Status.LAPSED
     ]
+    events += [
+        Event("cut", f"entry {order.note}", order.symbol)
+        for order in orders
+        if order.status is Status.FILLED and order.note
+    ]
     return BarRecord(
         bar=bar,
         bar_close=panel.bar_close[0],

@@ -152,7 +152,8 @@ def test_intents_are_what_fills_next(whole, panel):
         assert intent.reason == "entry"
         assert intent.side == row[ac.O_SIDE]
         split = panel.split[int(row[ac.O_BAR]), int(row[ac.O_SYMBOL])]
-        assert row[ac.O_QTY] <= intent.quantity * split
+        assert row[ac.O_ASKED] == np.floor(intent.quantity * split)
+        assert row[ac.O_QTY] <= row[ac.O_ASKED]
 
 
 def test_repeated_bars_are_refused(panel):

@@ -34,7 +34,8 @@ A_AMBIGUOUS = 8  # bars in which stop and target both lay inside the bar; the st
 A_LAPSED_NO_BAR = 9  # entries that lapsed because the symbol had no bar
 A_LAPSED_CASH = 10  # entries that lapsed because cash bought not one share
 A_LAPSED_SIZE = 11  # entries that lapsed because a reverse split left not one share of them
-N_TOTALS = 12
+A_CUT = 12  # entries filled with fewer shares than asked for: the cash at hand bought no more
+N_TOTALS = 13
 
 # --- positions (N, N_POSITION): one row per symbol --------------------------------------------------------
 P_QTY = 0  # raw shares, signed; 0 is flat
@@ -72,7 +73,8 @@ O_FEE = 5  # USD
 O_REASON = 6
 O_AMBIGUOUS = 7  # 1: stop and target both lay inside the bar
 O_DECIDED = 8  # bar at whose close it was decided; a stop's or target's is that of its entry
-N_ORDER = 9
+O_ASKED = 9  # raw shares decided, after any split since; more than O_QTY only of an entry cut to the cash
+N_ORDER = 10
 
 ENTERED, SIGNAL, STOP, TARGET, TRAIL, TIME = 1, 2, 3, 4, 5, 6
 REASON_NAMES = ("none", "entry", "signal", "stop", "target", "trail", "time")

@@ -43,6 +43,7 @@ class Totals(Protocol):
     lapsed_no_bar: float
     lapsed_cash: float
     lapsed_size: float
+    cut: float
 
 
 class Position(Protocol):
@@ -87,6 +88,7 @@ class Order(Protocol):
     reason: float
     ambiguous: float
     decided: float
+    asked: float
 
 
 class Intent(Protocol):

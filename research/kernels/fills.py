@@ -56,9 +56,17 @@ def pay_nb(totals: Totals, amount: float) -> None:
 
 @njit
 def record_nb(
-    totals: Totals, k: int, side: float, size: float, fill: float, price: float, fee: float, order: Order
+    totals: Totals,
+    k: int,
+    side: float,
+    size: float,
+    asked: float,
+    fill: float,
+    price: float,
+    fee: float,
+    order: Order,
 ) -> None:
-    """Write what an order did, and book its costs; `price` is before slippage."""
+    """Write what an order did of what it was asked, and book its costs; `price` is before slippage."""
     totals.fees += fee
     totals.slippage += size * abs(fill - price)
     order.bar = totals.bars
@@ -67,6 +75,9 @@ def record_nb(
     order.qty = size
     order.price = fill
     order.fee = fee
+    order.asked = asked
+    if size < asked:
+        totals.cut += 1.0
 
 
 @njit
@@ -149,7 +160,7 @@ def close_nb(
         fill = price * (1.0 + slippage)
         fee = size * fill * commission
         pay_nb(totals, size * fill + fee)
-    record_nb(totals, k, side, size, fill, price, fee, order)
+    record_nb(totals, k, side, size, size, fill, price, fee, order)
     flatten_nb(p, q)
 
 
@@ -168,13 +179,15 @@ def enter_nb(
 ) -> bool:
     """Open the waiting position at the open, cut to `free` cash, and anchor its protection at the fill.
 
-    Returns False if the cash bought nothing; the entry has then lapsed.
+    Returns False if the cash bought nothing; the entry has then lapsed. One that was cut is counted, and its
+    order says how many shares were asked for.
     """
     side = math.copysign(1.0, q.qty)
     fill = price * (1.0 + side * slippage)
     # A buy pays its fee out of the cash, a short sale's margin is the notional; vectorbt groups them so.
     most = free / (1.0 + commission) / fill if side > 0.0 else free / (fill * (1.0 + commission))
-    size = min(abs(q.qty), whole_nb(most, fractional))
+    asked = abs(q.qty)
+    size = min(asked, whole_nb(most, fractional))
     if not size > 0.0:
         totals.lapsed_cash += 1.0
         p.lapsed = ac.GATE_CASH
@@ -188,7 +201,7 @@ def enter_nb(
     order.reason = ac.ENTERED
     order.ambiguous = 0.0
     order.decided = q.decided
-    record_nb(totals, k, side, size, fill, price, fee, order)
+    record_nb(totals, k, side, size, asked, fill, price, fee, order)
 
     p.qty = side * size
     p.mark = price

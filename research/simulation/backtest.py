@@ -238,6 +238,10 @@ def _notes(panel: Panel, stats: Mapping[str, float], account: Account) -> tuple[
     ):
         if totals[lapsed]:
             notes.append(f"{int(totals[lapsed])} entries lapsed: {why}")
+    if totals[ac.A_CUT]:
+        notes.append(
+            f"{int(totals[ac.A_CUT])} entries were cut to the cash at hand; `orders` has what was asked"
+        )
     stuck = ~panel.members(-1) & (account.positions[:, ac.P_QTY] != 0.0)
     if stuck.any():
         ended = ", ".join(np.array(panel.symbols)[stuck])

@@ -35,9 +35,11 @@ def orders_frame(orders: F64, panel: Panel, slippage: float) -> pl.DataFrame:
     Returns
     -------
     DataFrame
-        bar_close, symbol, side ("buy", "sell"), quantity (raw shares), price (USD,
-        slippage included), fee (USD), slippage_cost (USD), reason, ambiguous,
-        decided_at (the close at which it was decided).
+        bar_close, symbol, side ("buy", "sell"), quantity (raw shares), asked (raw
+        shares it was decided for, restated for a split since; more than `quantity`
+        where an entry was cut to the cash at hand), price (USD, slippage included),
+        fee (USD), slippage_cost (USD), reason, ambiguous, decided_at (the close at
+        which it was decided).
     """
     bar, column = orders[:, ac.O_BAR].astype(np.int64), orders[:, ac.O_SYMBOL].astype(np.int64)
     side, reason = orders[:, ac.O_SIDE], orders[:, ac.O_REASON].astype(np.int64)
@@ -49,6 +51,7 @@ def orders_frame(orders: F64, panel: Panel, slippage: float) -> pl.DataFrame:
             "symbol": np.array(panel.symbols)[column],
             "side": np.where(side > 0, "buy", "sell"),
             "quantity": orders[:, ac.O_QTY],
+            "asked": orders[:, ac.O_ASKED],
             "price": price,
             "fee": orders[:, ac.O_FEE],
             "slippage_cost": orders[:, ac.O_QTY] * price / (1.0 + side * paid) * paid,

@@ -67,6 +67,10 @@ def test_answer(case, file):
     if "equity" in case:
         assert got.equity == pytest.approx(case["equity"], rel=1e-12)
     assert got.orders[:, ac.O_AMBIGUOUS].tolist() == case.get("ambiguous", [0.0] * len(orders))
+    asked = case.get("asked", [order[3] for order in case["orders"]])
+    assert got.orders[:, ac.O_ASKED].tolist() == asked
+    cut = [order for order, wanted in zip(case["orders"], asked, strict=True) if order[3] != wanted]
+    assert got.account.totals[ac.A_CUT] == len(cut)
     gates = np.zeros(bars.close.shape)
     for k, t, gate in case.get("gates", []):
         gates[k, t] = CODES.get(gate, gate)

@@ -126,6 +126,14 @@ def test_books_balance(seed, n, side):
     _, times = np.unique(orders[:, [ac.O_BAR, ac.O_SYMBOL]], axis=0, return_counts=True)
     assert times.max(initial=0) <= 2
 
+    entry = orders[:, ac.O_REASON] == ac.ENTERED
+    at, of, since = orders[entry][:, [ac.O_BAR, ac.O_SYMBOL, ac.O_DECIDED]].astype(int).T
+    # An entry was asked for what was decided, in the shares of its fill; all else does what it was asked.
+    assert np.array_equal(orders[entry, ac.O_ASKED], got.intents[of, since, ac.I_QTY] * bars.split[of, at])
+    assert np.array_equal(orders[~entry, ac.O_ASKED], orders[~entry, ac.O_QTY])
+    assert np.all(orders[:, ac.O_QTY] <= orders[:, ac.O_ASKED])
+    assert got.account.totals[ac.A_CUT] == np.sum(orders[:, ac.O_QTY] < orders[:, ac.O_ASKED])
+
     held, flow = replay(bars, orders, t)
     assert np.array_equal(got.intents[:, :, ac.I_HELD], held)
     totals = got.account.totals
@@ -188,6 +196,9 @@ def test_a_split_changes_nothing(seed, ratio, side):
     divided = run(after_split(bars, ratio, at), signals, BOTH, cash=1e6)
     reasons = [ac.O_BAR, ac.O_SIDE, ac.O_REASON]
     assert np.array_equal(plain.orders[:, reasons], divided.orders[:, reasons])
+    new = np.where(plain.orders[:, ac.O_BAR] < at, 1.0, ratio)
+    for shares in (ac.O_QTY, ac.O_ASKED):
+        assert np.array_equal(plain.orders[:, shares] * new, divided.orders[:, shares])
     if ratio in (2.0, 4.0, 8.0):
         assert same_bits(plain.equity, divided.equity)
         assert same_bits(plain.cash, divided.cash)

@@ -56,6 +56,37 @@ def test_every_kind_of_exit_and_shorts_are_the_same_too(strategy, tmp_path):
     compare(path, result)
 
 
+def test_entries_cut_to_the_cash_are_told_as_the_backtest_tells_them(tmp_path):
+    """Three symbols that want 95 % each: order rows and events name what was asked and what was bought."""
+    greedy = {"max_weight": 0.95, "vol_target": 1.0, "risk_cap": 0.0, "risk_aversion": 0.0, "stop_atr": 0.5}
+    asked = request(
+        symbols=["AAPL", "IBM", "MSFT"], start="2003-01-02", params=greedy, train_fraction=0.0
+    )  # fmt: skip
+    path = tmp_path / "run.sqlite"
+    replayed(path, asked)
+    result = backtest(asked, load_sample())
+    compare(path, result)
+    cut = result.orders.filter(pl.col("quantity") < pl.col("asked"))
+    assert cut.height > 10
+    told = [f"cut to cash: {done:.0f} of {want:.0f} shares" for done, want in cut["quantity", "asked"].rows()]
+    orders = """SELECT o.symbol, o.leg, o.status, o.note FROM fills f JOIN orders o ON o.id = f.order_id
+                WHERE o.note <> '' ORDER BY f.seq"""
+    assert query(path, orders) == [
+        (symbol, "entry", "filled", note) for symbol, note in zip(cut["symbol"], told, strict=True)
+    ]
+    events = query(path, "SELECT bar_close, symbol, text FROM events WHERE kind = 'cut' ORDER BY seq")
+    when = cut["bar_close"].dt.strftime("%Y-%m-%dT%H:%M:%SZ")
+    assert sorted(events) == sorted(zip(when, cut["symbol"], [f"entry {note}" for note in told], strict=True))
+    # Protection that filled closed what was held, not what its entry had asked for.
+    closed = query(
+        path,
+        """SELECT f.quantity, o.quantity, f.bar = o.bar + 1 FROM fills f JOIN orders o ON o.id = f.order_id
+           WHERE o.leg IN ('stop', 'target')""",
+    )
+    assert any(in_entry_bar for *_, in_entry_bar in closed)
+    assert all(filled == held for filled, held, _ in closed)
+
+
 def compare(path, result):
     journal = Journal.at(path)
     try:

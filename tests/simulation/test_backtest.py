@@ -99,6 +99,35 @@ def test_every_order_has_the_decision_it_came_from(result):
     assert sorted(orders.rows()) == sorted(intents.rows())
 
 
+def test_entries_cut_to_the_cash_say_so():
+    """Three symbols that want 95 % each: what the cash cut is counted, and what was decided is kept."""
+    greedy = {"max_weight": 0.95, "vol_target": 1.0, "risk_cap": 0.0, "risk_aversion": 0.0}
+    result = run_unified_backtest(symbols=["AAPL", "IBM", "MSFT"], params=greedy)
+    decided = result.decisions.filter(pl.col("intent_reason") == "entry")
+    entries = result.orders.filter(pl.col("reason") == "entry").join(
+        decided.select(pl.col("bar_close").alias("decided_at"), "symbol", "intent"),
+        on=["decided_at", "symbol"], how="left", maintain_order="left",
+    )  # fmt: skip
+    cut = entries.filter(pl.col("quantity") < pl.col("asked"))
+    assert cut.height > 20
+    assert f"{cut.height} entries were cut to the cash at hand; `orders` has what was asked" in result.notes
+    assert (entries["asked"] == entries["intent"]).all()  # none of them waited over a split
+    others = result.orders.filter(pl.col("reason") != "entry")
+    assert (others["asked"] == others["quantity"]).all()
+    # What a cut entry leaves does not buy one share more.
+    cash = dict(result.equity.select("bar_close", "cash").iter_rows())
+    last = result.orders.group_by("bar_close").agg(pl.len())
+    alone = cut.join(last.filter(pl.col("len") == 1), on="bar_close", how="semi")
+    assert alone.height > 5
+    assert all(cash[row["bar_close"]] < 1.001 * row["price"] for row in alone.iter_rows(named=True))
+
+
+def test_nothing_is_said_of_cuts_where_there_was_none(result):
+    assert (result.orders["asked"] >= result.orders["quantity"]).all()
+    cut = (result.orders["asked"] > result.orders["quantity"]).any()
+    assert any("were cut to the cash" in note for note in result.notes) == cut
+
+
 def test_buy_and_hold_by_hand():
     """One symbol without dividends or splits: whole shares at the next open, marked at the last close."""
     execution = Execution(dividends=False)
