@@ -26,6 +26,7 @@ __all__ = ["Panel", "PanelBuilder", "to_panel"]
 F64 = NDArray[np.float64]
 _FIELDS = (*PRICES, "volume")
 _SCHEMA = {"symbol": pl.String(), "bar_close": INSTANT, **dict.fromkeys(_FIELDS, pl.Float64())}
+_LARGEST_JUMP = 10_000.0  # the largest reverse splits on record are a few thousand to one
 _NEVER = np.datetime64("NaT", "us")
 _KIND = "PanelBuilder 1"
 
@@ -120,6 +121,7 @@ class PanelBuilder:
         previous_close[1:], previous_adj[1:] = values["close"][:-1], adj[:-1]
         previous_close[first], previous_adj[first] = self._close[at[first]], self._adj[at[first]]
         ratio = np.where(np.isnan(previous_close), 1.0, adj / previous_adj)
+        self._require_plausible(ratio, at, closes)
         growth, split, dividend = corporate_actions(ratio, previous_close)
 
         out = {name: _scatter(n, len(instants), cell, v, np.nan) for name, v in values.items()}
@@ -226,6 +228,17 @@ class PanelBuilder:
         if at.null_count():
             raise UnknownName("symbol", str(names.filter(at.is_null())[0]), self.symbols)
         return at.to_numpy()
+
+    def _require_plausible(self, ratio: F64, at: NDArray[np.int64], closes: NDArray[np.datetime64]) -> None:
+        """Refuse a jump of `adj_factor` that no corporate action makes; its ratio would round to nothing."""
+        wild = np.flatnonzero((ratio > _LARGEST_JUMP) | (ratio < 1.0 / _LARGEST_JUMP))
+        if wild.size:
+            i = int(wild[0])
+            raise DataError(
+                f"{self.symbols[at[i]]}: adj_factor must change by less than {_LARGEST_JUMP:g} times from bar "
+                f"to bar, changed {ratio[i]:.6g} times at {closes[i]} ({wild.size} such bars); mend or drop the "
+                "column"
+            )
 
     def _check_later(self, at: NDArray[np.int64], closes: NDArray[np.datetime64]) -> None:
         old = np.flatnonzero(closes <= self._last_bar)  # none if that is NaT: nothing pushed yet

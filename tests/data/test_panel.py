@@ -298,3 +298,13 @@ def test_half_a_snapshot_is_refused():
 def test_a_panel_is_cut_by_slices_only():
     with pytest.raises(BadValue, match=r"panel\[10:20\], was indexed by 3"):
         to_panel(make_bars())[3]  # type: ignore[index]
+
+
+@pytest.mark.parametrize("jump", [1e9, 1e-9])
+def test_an_impossible_jump_of_the_factor_is_refused(jump):
+    bars = load_sample(["IBM"]).head(10)
+    factors = [bars["adj_factor"][0] * (jump if i == 4 else 1.0) for i in range(10)]
+    with pytest.raises(
+        DataError, match=r"IBM: adj_factor must change by less than 10000 times .* \(2 such bars\)"
+    ):
+        to_panel(bars.with_columns(adj_factor=pl.Series(factors)))
