@@ -235,9 +235,9 @@ class PanelBuilder:
         if wild.size:
             i = int(wild[0])
             raise DataError(
-                f"{self.symbols[at[i]]}: adj_factor must change by less than {_LARGEST_JUMP:g} times from bar "
-                f"to bar, changed {ratio[i]:.6g} times at {closes[i]} ({wild.size} such bars); mend or drop the "
-                "column"
+                f"{self.symbols[at[i]]}: adj_factor must change by less than {_LARGEST_JUMP:g} times from "
+                f"bar to bar, changed {ratio[i]:.6g} times at {closes[i]} ({wild.size} such bars); mend or "
+                "drop the column"
             )
 
     def _check_later(self, at: NDArray[np.int64], closes: NDArray[np.datetime64]) -> None:
