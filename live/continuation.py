@@ -2,6 +2,10 @@
 
 In: a journal, a request, the bars there are now. Out: nothing, or the one line that
 says what differs. (Its kernels are checked where its snapshot is read.)
+
+Raw bars and splits must be the same to the bit. A dividend is read from the vendor's
+adjusted closes; those are re-based with every later dividend and often printed in
+cents, so the same one comes out a little different each time (`_rounding`).
 """
 
 from __future__ import annotations
@@ -13,12 +17,16 @@ from dataclasses import asdict
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from live.journal import Journal
 from live.rows import BAR_FIELDS, text_of
+from research.data.adjust import RATIO_GRID
 from research.data.panel import Panel
 from research.errors import DataError, SnapshotMismatch
 from research.request import Prepared, Request
+
+_EXACT = tuple(name for name in BAR_FIELDS if name not in {"factor", "dividend"})
 
 __all__ = ["digest_of", "require_bars", "require_settings", "settings_of"]
 
@@ -63,9 +71,9 @@ def require_settings(journal: Journal, settings: Mapping[str, object]) -> None:
 
 
 def digest_of(panel: Panel) -> str:
-    """Return the SHA-256 of every number in a panel."""
+    """Return the SHA-256 of every raw number and split in a panel."""
     whole = hashlib.sha256(np.ascontiguousarray(panel.bar_close).tobytes())
-    for name in BAR_FIELDS:
+    for name in _EXACT:
         whole.update(np.ascontiguousarray(getattr(panel, name).T).tobytes())
     return whole.hexdigest()
 
@@ -94,11 +102,12 @@ def require_bars(journal: Journal, prepared: Prepared) -> None:
             f"the bars before the span are not those that journal {journal.path} was begun with; {remedy}"
         )
     now = list(_bar_rows(panel, range(first, last + 1)))
+    rounding = dict(zip(panel.symbols, _rounding(panel).T, strict=True))
     for old, new in zip(written, now, strict=False):
-        if old != new:
+        change = None if old == new else _change(old, new, rounding)
+        if change is not None:
             raise DataError(
-                f"{new[2]}: the bar of {new[1]} is not that of journal {journal.path} ({_change(old, new)}); "
-                f"{remedy}"
+                f"{new[2]}: the bar of {new[1]} is not that of journal {journal.path} ({change}); {remedy}"
             )
     if len(written) != len(now):
         raise DataError(
@@ -120,11 +129,32 @@ def _bar_rows(panel: Panel, bars: Sequence[int]) -> list[tuple[object, ...]]:
     ]
 
 
-def _change(old: tuple[object, ...], new: tuple[object, ...]) -> str:
+def _change(
+    old: tuple[Any, ...], new: tuple[Any, ...], rounding: Mapping[str, NDArray[np.float64]]
+) -> str | None:
+    """Return the first difference that is none of the vendor's rounding."""
+    t, _, symbol = new[:3]
     for name, was, now in zip(("number", "instant", "symbol", *BAR_FIELDS), old, new, strict=True):
-        if was != now:
+        if name == "dividend" and abs(was - now) > rounding[symbol][t]:
+            return f"dividend {was}, now {now}, more than re-based adjusted closes in cents explain"
+        if name not in {"factor", "dividend"} and was != now:  # the factor is made of splits and dividends
             return f"{name} {was}, now {now}"
-    return "no difference"
+    return None
+
+
+def _rounding(panel: Panel) -> NDArray[np.float64]:
+    """Return by how much a dividend may differ between two deliveries, (T, N) raw USD.
+
+    The ratio of two adjusted closes a, b in cents is off by up to 0.005 (1/a + 1/b), in
+    each delivery; a is the close · factor / factor of the last bar (the vendor's anchor).
+    """
+    out = np.zeros(panel.close.shape)
+    for k in range(len(panel.symbols)):
+        here = np.flatnonzero(~np.isnan(panel.close[:, k]))
+        close, factor = panel.close[here, k], panel.factor[here, k]
+        cents = 0.01 / (close * factor / factor[-1:])
+        out[here[1:], k] = close[:-1] * (cents[1:] + cents[:-1] + 2.0 / RATIO_GRID)
+    return out
 
 
 def _flat(settings: Mapping[str, Any]) -> dict[str, Any]:

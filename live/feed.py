@@ -59,6 +59,10 @@ class ReplayFeed:
         """Return every bar earlier than an instant, as one block."""
         return self._bars[: int(self._edges[np.searchsorted(self.instants, instant)])]
 
+    def until(self, last: np.datetime64 | None) -> pl.DataFrame:
+        """Return every bar up to an instant, as one block."""
+        return self._bars[: int(self._edges[self._next(last)])]
+
     def count_after(self, last: np.datetime64 | None) -> int:
         """Return how many instants are left."""
         return len(self.instants) - self._next(last)

@@ -116,6 +116,7 @@ def open_replay(
             require_settings(book, settings)
             engine = UnifiedTradingEngine.restore(book.state(kernel_hash()))
             require_bars(book, prepared)
+            engine.reanchor(feed.until(engine.last_bar))
         else:
             engine = _begin(book, request, prepared, feed, settings, source)
         return Replay(Runner(engine, broker, feed, book), book, feed, prepared, continued)

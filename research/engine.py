@@ -152,6 +152,17 @@ class UnifiedTradingEngine:
         features, signals = self.signals(panel)
         return self._trade(panel, features, signals, fill)
 
+    def reanchor(self, bars: pl.DataFrame) -> None:
+        """Tell that bars come from a newer delivery, whose `adj_factor` may have been re-based since.
+
+        Parameters
+        ----------
+        bars : DataFrame
+            That delivery's bars up to the last one advanced over; see `PanelBuilder.reanchor`.
+        """
+        if "adj_factor" in bars.columns and bars.height:
+            self._builder.reanchor(bars)
+
     def signals(self, panel: Panel) -> tuple[F64, F64]:
         """Continue features and signals over a block: (K, N, T) and (S, N, T)."""
         if panel.symbols != self.symbols:

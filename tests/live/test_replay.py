@@ -2,6 +2,7 @@
 
 import json
 import random
+from datetime import UTC, datetime
 
 import numpy as np
 import polars as pl
@@ -11,6 +12,7 @@ from polars.testing import assert_frame_equal
 from live.journal import Journal
 from live.replay import fills_frame, open_replay
 from research.data import load_sample
+from research.data.adjust import factor_from_ratio
 from research.errors import DataError, NotEnoughHistory, SnapshotMismatch, UnknownName
 from research.execution import Execution
 from research.request import Request
@@ -155,6 +157,53 @@ def test_bars_that_came_in_since_are_taken(tmp_path):
     for table in ("bars", "decisions", "fills", "equity", "meta"):
         assert after[table][: len(before[table])] == before[table]
     assert len(after["equity"]) == len(before["equity"]) + 2
+
+
+def delivered(bars, decimals):
+    """What a vendor prints: adjusted closes anchored at the last bar, in cents or so."""
+    adjusted = bars["close"] * bars["adj_factor"] / bars["adj_factor"][-1]
+    factor = (adjusted if decimals is None else adjusted.round(decimals)) / bars["close"]
+    return factor_from_ratio(bars.with_columns(adj_factor=factor), rounded=True)
+
+
+@pytest.mark.parametrize("decimals", [None, 4, 3, 2])
+def test_a_rebased_delivery_is_continued_and_its_dividend_is_paid(decimals, tmp_path):
+    """On 2012-05-08, after the second delivery, IBM goes ex 0.85 USD and the vendor re-bases the column."""
+    bars = load_sample(["IBM"])
+    ex = bars["bar_close"].to_list().index(datetime(2012, 5, 8, 20, tzinfo=UTC))
+    asked = Request("adaptive_momentum", start="2011-01-03", train_fraction=0.0)
+    path, whole = tmp_path / "run.sqlite", tmp_path / "whole.sqlite"
+    for last in (ex - 10, ex, ex + 1, ex + 80):
+        assert replayed(path, asked, bars=delivered(bars[:last], decimals)) > 0
+    paid = query(path, "SELECT bar_close, dividend FROM bars WHERE dividend > 0 ORDER BY bar")
+    quarters = [
+        "2011-02-08",
+        "2011-05-06",
+        "2011-08-08",
+        "2011-11-08",
+        "2012-02-08",
+        "2012-05-08",
+        "2012-08-08",
+    ]
+    assert [day[:10] for day, _ in paid] == quarters
+    assert [cash for _, cash in paid] == pytest.approx([0.65, 0.75, 0.75, 0.75, 0.75, 0.85, 0.85], abs=0.01)
+    if decimals is None:  # in full, the deliveries make the very run of the last one
+        replayed(whole, asked, bars=delivered(bars[: ex + 80], None))
+        for table in ("bars", "decisions", "fills", "equity", "orders"):
+            assert content(path)[table] == content(whole)[table]
+
+
+def test_another_dividend_is_refused_with_its_cause(tmp_path):
+    bars = load_sample(["IBM"])
+    asked = Request("adaptive_momentum", start="2012-01-03")
+    path = tmp_path / "run.sqlite"
+    replayed(path, asked, bars=bars)
+    since = pl.col("bar_close").dt.date() >= pl.date(2012, 5, 8)
+    more = bars.with_columns(adj_factor=pl.col("adj_factor") * pl.when(since).then(1.001).otherwise(1.0))
+    with pytest.raises(
+        DataError, match=r"IBM: the bar of 2012-05-08.*dividend 0\.8.*, now 1\.0.*in cents explain"
+    ):
+        replayed(path, asked, bars=more)
 
 
 # --- what is journalled --------------------------------------------------------------------------------
