@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from research.console import assignments, names, run
+from research.console import run
 from research.errors import Interrupted, UsageError
+from research.options import RunOptions, takes_run_options
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,23 +32,12 @@ app = typer.Typer(name=NAME, add_completion=False, pretty_exceptions_enable=Fals
 
 
 @app.command()
+@takes_run_options
 def runner(
+    asked: RunOptions,
     replay: Annotated[
         bool, typer.Option("--replay", help="Run over old bars with the simulated broker.")
     ] = False,
-    strategy: Annotated[str, typer.Option(help="Name of the strategy.")] = "adaptive_momentum",
-    symbols: Annotated[
-        str | None, typer.Option(help="Symbols that share the account; all by default.", metavar="A,B")
-    ] = None,
-    start: Annotated[str | None, typer.Option(help="First day, like 2005-01-01.", metavar="DATE")] = None,
-    end: Annotated[str | None, typer.Option(help="Last day, included.", metavar="DATE")] = None,
-    bars: Annotated[
-        Path | None, typer.Option(help="CSV or Parquet of bars; the sample by default.", metavar="FILE")
-    ] = None,
-    capital: Annotated[float, typer.Option(help="Initial capital, USD.")] = 100_000.0,
-    param: Annotated[
-        list[str] | None, typer.Option(help="A strategy parameter; may be repeated.", metavar="NAME=NUMBER")
-    ] = None,
     journal: Annotated[
         Path | None,
         typer.Option(
@@ -66,37 +56,17 @@ def runner(
         raise UsageError(
             "only --replay is in this version, paper and live come with a broker; add --replay for old bars"
         )
-    path = journal or Path(f"onepath-replay-{strategy}.sqlite")
+    path = journal or Path(f"onepath-replay-{asked.strategy}.sqlite")
     with _stopping() as stopped:
-        _replay(
-            _open(strategy, symbols, start, end, bars, capital, param or [], path),
-            once=once,
-            quiet=quiet,
-            stopped=stopped,
-        )
+        _replay(_open(asked, path), once=once, quiet=quiet, stopped=stopped)
 
 
-def _open(
-    strategy: str,
-    symbols: str | None,
-    start: str | None,
-    end: str | None,
-    bars: Path | None,
-    capital: float,
-    params: list[str],
-    path: Path,
-) -> Replay:
+def _open(asked: RunOptions, path: Path) -> Replay:
     """Check what was asked and put the replay together."""
     from live.replay import open_replay
-    from research.data.sample import load_sample
-    from research.request import Request
 
-    request = Request(strategy, names(symbols), start, end, assignments(params), capital)
-    if bars is None:
-        return open_replay(request, load_sample(), path)
-    from research.data.readers import read_bars
-
-    return open_replay(request, read_bars(bars), path, source=bars.name)
+    source = "sample" if asked.bars is None else asked.bars.name
+    return open_replay(asked.request(), asked.read(), path, source=source)
 
 
 def _replay(replay: Replay, *, once: bool, quiet: bool, stopped: Callable[[], str | None]) -> None:

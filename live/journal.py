@@ -273,7 +273,8 @@ class Journal:
 
     def meta(self, key: str) -> str:
         """Return a fact that was written when the journal was begun."""
-        return str(self.rows("SELECT value FROM meta WHERE key = ?", key)[0][0])
+        ((value,),) = self._there("meta", self.rows("SELECT value FROM meta WHERE key = ?", key))
+        return str(value)
 
     def state(self, kernels: str) -> bytes:
         """Return the engine's snapshot after the last bar.
@@ -283,7 +284,8 @@ class Journal:
         SnapshotMismatch
             Other kernels made it, or its bytes are not those that were written.
         """
-        made, digest, state = self.rows("SELECT kernels, sha256, state FROM snapshot")[0]
+        written = self._there("snapshot", self.rows("SELECT kernels, sha256, state FROM snapshot"))
+        ((made, digest, state),) = written
         if made != kernels:
             raise SnapshotMismatch(
                 f"journal {self.path} was made by kernels {made}, these are {kernels}; begin a new one with "
@@ -292,6 +294,15 @@ class Journal:
         if hashlib.sha256(state).hexdigest() != digest:
             raise SnapshotMismatch(f"journal {self.path} is damaged (its snapshot's hash differs); {_ELSE}")
         return bytes(state)
+
+    def _there(self, table: str, rows: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+        """Return the one row that `begin` wrote."""
+        if len(rows) != 1:
+            raise SnapshotMismatch(
+                f"journal {self.path} is damaged (its table {table} has {len(rows)} rows, "
+                f"1 was written); {_ELSE}"
+            )
+        return rows
 
     def orders(self, which: str = "all") -> list[Order]:
         """Return orders, oldest first: "all", "open" (may still fill) or "unsent" (broker not told)."""

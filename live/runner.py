@@ -136,6 +136,11 @@ class Runner:
 
 
 if __name__ == "__main__":
-    from live.cli import main
+    from research.console import interrupted
 
-    main()
+    try:
+        from live.cli import main
+
+        main()
+    except KeyboardInterrupt:  # while the command was still being loaded
+        raise SystemExit(interrupted("python -m live.runner")) from None

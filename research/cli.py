@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-import polars as pl
 import typer
 
-from research.console import assignments, names, run
+from research.console import run
+from research.options import RunOptions, takes_run_options
 
 __all__ = ["app", "main"]
 
@@ -20,23 +20,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-
-Strategy = Annotated[str, typer.Option(help="Name of the strategy.")]
-Symbols = Annotated[str | None, typer.Option(help="Symbols, like AAPL,MSFT; all by default.", metavar="A,B")]
-Start = Annotated[str | None, typer.Option(help="First day, like 2005-01-01.", metavar="DATE")]
-End = Annotated[str | None, typer.Option(help="Last day, included.", metavar="DATE")]
-Bars = Annotated[
-    Path | None, typer.Option(help="CSV or Parquet of bars; the sample by default.", metavar="FILE")
-]
-Param = Annotated[
-    list[str] | None, typer.Option(help="A strategy parameter; may be repeated.", metavar="NAME=NUMBER")
-]
-
-
-def _read(bars: Path | None) -> pl.DataFrame:
-    from research.data import load_sample, read_bars
-
-    return load_sample() if bars is None else read_bars(bars)
 
 
 @app.command()
@@ -52,59 +35,39 @@ def demo(
 
 
 @app.command()
+@takes_run_options
 def backtest(
-    strategy: Strategy = "adaptive_momentum",
-    symbols: Symbols = None,
-    start: Start = None,
-    end: End = None,
-    bars: Bars = None,
-    param: Param = None,
-    capital: Annotated[float, typer.Option(help="Initial capital, USD.")] = 100_000.0,
+    asked: RunOptions,
     out: Annotated[Path | None, typer.Option(help="Folder for report and tables.", metavar="DIR")] = None,
 ) -> None:
     """Backtest a strategy day by day on one account, beside buy and hold."""
+    from research.files import output_folder, require_writable
     from research.report.terminal import show_result
-    from research.request import Request
     from research.simulation.backtest import backtest as run_backtest
 
-    request = Request(strategy, names(symbols), start, end, assignments(param or []), capital)
-    folder = None
     if out is not None:
-        from research.files import output_folder
-
-        folder = output_folder(out)
-    result = run_backtest(request, _read(bars))
+        require_writable(out)
+    result = run_backtest(asked.request(), asked.read())
     show_result(result)
-    if folder is not None:
+    if out is not None:
         from research.report.tearsheet import write_report
 
-        for path in write_report([result], folder):
+        for path in write_report([result], output_folder(out)):
             typer.echo(f"wrote {path}")
 
 
 @app.command()
+@takes_run_options
 def signals(
+    asked: RunOptions,
     out: Annotated[Path, typer.Option(help="CSV or Parquet to write, by its ending.", metavar="FILE")],
-    strategy: Strategy = "adaptive_momentum",
-    symbols: Symbols = None,
-    start: Start = None,
-    end: End = None,
-    bars: Bars = None,
-    param: Param = None,
 ) -> None:
     """Export what a strategy wants at every close: scores, entry, exit, weight, protection."""
-    from research.report.export import check_table_path, export_signals
+    from research.report.export import check_table_path, signals_table, write_table
 
     check_table_path(out)
-    table = export_signals(
-        _read(bars),
-        out,
-        strategy,
-        symbols=names(symbols),
-        start_date=start,
-        end_date=end,
-        params=assignments(param or []),
-    )
+    table = signals_table(asked.request(), asked.read())
+    write_table(table, out)
     typer.echo(f"wrote {table.height} rows of {table['symbol'].n_unique()} symbols to {out}")
 
 

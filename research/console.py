@@ -1,23 +1,27 @@
 """How a command meets its user: one-line errors, an exit status, and progress.
 
 In: a typer application. Out: exit status 0 (done), 1 (failed or interrupted),
-2 (misused). A refusal is one line on stderr; a traceback is a bug.
+2 (misused). A refusal is one line on stderr, and so is a warning of the library; a
+traceback is a bug.
 """
 
 from __future__ import annotations
 
+import io
+import logging
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
-from research.errors import BadValue, OnepathError
+from research.errors import BadValue, OnepathError, OutputError
 
 if TYPE_CHECKING:
     import typer
 
 _TYPER_INTERRUPTED = 130  # what Typer makes of Ctrl-C
 
-__all__ = ["assignments", "names", "run"]
+__all__ = ["assignments", "interrupted", "names", "run"]
 
 
 def run(app: typer.Typer, arguments: Sequence[str] | None = None, *, name: str) -> int:
@@ -27,17 +31,22 @@ def run(app: typer.Typer, arguments: Sequence[str] | None = None, *, name: str) 
     # Typer brings its own copy of click in some versions and the real one in others.
     misuses: Any = next(c for c in typer.BadParameter.__mro__ if c.__name__ == "ClickException")
     command: Callable[..., object] = typer.main.get_command(app)
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    if not words and app.info.no_args_is_help:
+        words = ["--help"]  # what Typer would raise as an error of many lines
+    _print_anything()
     try:
-        outcome = command(
-            args=list(sys.argv[1:] if arguments is None else arguments), prog_name=name, standalone_mode=False
-        )
+        with _warnings_told(name):
+            outcome = command(args=words, prog_name=name, standalone_mode=False)
+        if sys.stdout is not None:
+            sys.stdout.flush()
     except typer.Exit as left:
         outcome = left.exit_code
     except OnepathError as refusal:
         _say(f"{name}: {refusal}")
         return refusal.exit_status
     except (KeyboardInterrupt, typer.Abort):
-        return _interrupted(name)
+        return interrupted(name)
     except misuses as misuse:
         _say(f"{name}: {misuse.format_message()}; see {name} --help")
         return 2
@@ -45,18 +54,47 @@ def run(app: typer.Typer, arguments: Sequence[str] | None = None, *, name: str) 
         # The reader of our output has gone (`… | head`); Python must not complain of it at exit.
         sys.stdout = None
         return 1
+    except OSError as problem:
+        if (
+            problem.filename is not None
+        ):  # a file of ours, and a bug; what has no name is the terminal or pipe
+            raise
+        sys.stdout = None
+        _say(f"{name}: its output cannot be written ({problem.strerror or problem}); send it elsewhere")
+        return OutputError.exit_status
     if outcome == _TYPER_INTERRUPTED:
-        return _interrupted(name)
+        return interrupted(name)
     return outcome if isinstance(outcome, int) else 0
 
 
-def _interrupted(name: str) -> int:
+def _print_anything() -> None:
+    """Let a terminal that knows fewer characters show a question mark for the others."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
+
+
+@contextmanager
+def _warnings_told(name: str) -> Iterator[None]:
+    """Say what the library warns of, such as rows it has dropped, on stderr."""
+    log, handler = logging.getLogger("research"), logging.StreamHandler()
+    handler.setFormatter(logging.Formatter(f"{name}: %(message)s"))
+    log.addHandler(handler)
+    try:
+        yield
+    finally:
+        log.removeHandler(handler)
+
+
+def interrupted(name: str) -> int:
+    """Say that Ctrl-C was heard, and return the exit status."""
     _say(f"{name}: interrupted; files are written whole or not at all, so none is half-written")
     return 1
 
 
 def _say(line: str) -> None:
-    sys.stderr.write(" ".join(line.split()) + "\n")
+    with suppress(OSError):  # nobody left to tell
+        sys.stderr.write(" ".join(line.split()) + "\n")
 
 
 def names(text: str | None) -> list[str] | None:
@@ -73,9 +111,11 @@ def assignments(pairs: Sequence[str]) -> dict[str, object]:
     """Read `name=number` pairs."""
     out: dict[str, object] = {}
     for pair in pairs:
-        name, equals, text = pair.partition("=")
+        name, equals, text = (part.strip() for part in pair.partition("="))
+        if name in out:
+            raise BadValue(f"parameter {name} is given twice, was {pair!r} the second time; give it once")
         try:
-            out[name.strip()] = float(text)
+            out[name] = float(text)
         except ValueError:
             equals = ""
         if not equals:

@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from live.replay import open_replay
@@ -83,14 +84,14 @@ def tour(out: Path, console: Console | None = None) -> dict[str, Any]:
     title = f"Backtests on one account, traded {begin:%Y-%m-%d} to {end:%Y-%m-%d}, after costs"
     console.print(comparison(columns | {"buy and hold": results[0].benchmark}, title, SHOWN))
     for note in dict.fromkeys(f"{r.request.strategy}: {note}" for r in results for note in r.notes):
-        console.print(f"note: {note}")
+        console.print(f"note: {escape(note)}")
 
     swept = sweep(bars, SWEPT, GRID)
     console.print(
         f"\n{swept.metrics.height:,} backtests swept: {_cells():,} cells of {SWEPT} × {len(symbols)} symbols"
     )
     for note in swept.notes:
-        console.print(f"note: {note}")
+        console.print(f"note: {escape(note)}")
 
     replays = {}
     with _progress(console) as progress:
@@ -188,7 +189,7 @@ def _write(
     export_signals(bars, folder / "signals.csv", SWEPT)
     write_table(trades, folder / "trades.csv")
     write_text(json.dumps(told, indent=2) + "\n", folder / "summary.json")
-    console.print(f"\nwritten to {folder.resolve()}:")
+    console.print(f"\nwritten to {escape(str(folder.resolve()))}:")
     for name, what in (
         ("report.html", "equity, drawdown, trades and what blocked entries"),
         ("heatmap.html", "Sharpe ratio over the grid, further parameters on sliders"),

@@ -12,9 +12,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import polars as pl
+
 from research.errors import OutputError
 
-__all__ = ["output_folder", "replacing"]
+__all__ = ["output_folder", "replacing", "require_writable"]
 
 
 @contextmanager
@@ -48,11 +50,30 @@ def replacing(path: str | Path) -> Iterator[Path]:
         temporary.chmod(0o666 & ~mask)
         yield temporary
         temporary.replace(path)
-    except OSError as problem:
+    except (
+        OSError,
+        pl.exceptions.PolarsError,
+    ) as problem:  # Polars writes by itself: a full disk is its error
         raise OutputError(_cannot(path, problem)) from problem
     finally:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
+
+
+def require_writable(path: str | Path) -> None:
+    """Refuse a folder that could not be made or written; make nothing.
+
+    Raises
+    ------
+    OutputError
+        It, or the nearest folder above it that exists, is a file or cannot be written.
+    """
+    folder = Path(path)
+    nearest = next(p for p in (folder, *folder.absolute().parents) if p.exists())
+    try:
+        tempfile.TemporaryFile(dir=nearest).close()
+    except OSError as problem:
+        raise OutputError(_cannot(folder, problem)) from problem
 
 
 def output_folder(path: str | Path) -> Path:
@@ -72,5 +93,6 @@ def output_folder(path: str | Path) -> Path:
     return folder
 
 
-def _cannot(path: Path, problem: OSError) -> str:
-    return f"{path} cannot be written ({problem.strerror or problem}); choose another place"
+def _cannot(path: Path, problem: Exception) -> str:
+    why = getattr(problem, "strerror", None) or str(problem).partition("\n")[0]
+    return f"{path} cannot be written ({why}); choose another place"

@@ -1,7 +1,9 @@
 """The command line's manners: one line and status 2 for misuse, no traceback, no half-written file."""
 
+import os
 import subprocess
 import sys
+from datetime import UTC, datetime
 
 import polars as pl
 import pytest
@@ -10,6 +12,9 @@ from research.cli import app
 from research.console import assignments, names, run
 from research.data import load_sample
 from research.errors import BadValue
+from research.execution import Execution
+from research.options import RunOptions
+from research.request import Request
 
 
 def call(*arguments):
@@ -27,6 +32,11 @@ def call(*arguments):
         (["signals", "--start", "2012-01-01", "--end", "2011-01-01"], "`end` must be after `start`"),
         (["signals", "--start", "yesterday"], "must be an ISO date like 2012-12-31"),
         (["signals", "--symbols", "FB"], "needs"),
+        (["signals", "--param", "threshold=1", "--param", "threshold=2"], "threshold is given twice"),
+        (["signals", "--slippage", "2"], "`slippage` must be a fraction of the price"),
+        (["signals", "--train-fraction", "1"], "`train_fraction` must be in [0, 1)"),
+        (["signals", "--interval", "1min"], "--interval says how a file is read"),
+        (["signals", "--on-bad", "skip"], "Invalid value for '--on-bad'"),
         (["signals", "--symbols", ","], "must hold one at least"),
         (["signals", "--bars", "nowhere.csv"], "nowhere.csv"),
         (["signals", "--no-such-option"], "No such option"),
@@ -153,6 +163,98 @@ def test_the_module_is_the_command():
     assert found.returncode == 2
     assert found.stderr.count("\n") == 1
     assert found.stdout == ""
+
+
+def test_a_refused_backtest_makes_no_folder(tmp_path, capsys):
+    assert call("backtest", "--out", tmp_path / "new" / "run", "--symbols", "NOPE") == 2
+    assert "unknown symbol 'NOPE'" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_without_a_command_there_is_help(capsys):
+    assert call() == 0
+    told = capsys.readouterr()
+    assert "backtest" in told.out
+    assert told.out.count("\n") > 5
+    assert told.err == ""
+
+
+def test_defaults_of_the_options_are_those_of_a_request():
+    assert RunOptions().request() == Request()
+
+
+def test_every_option_reaches_the_request(tmp_path, monkeypatch):
+    seen = []
+    monkeypatch.setattr("research.report.export.signals_table", lambda r, b: seen.append((r, b)) or b)
+    (tmp_path / "BTC.csv").write_text(
+        "date,open,high,low,close,volume\n2022-01-01,1,1,1,1,1\n2022-01-02,0,1,1,1,1\n"
+    )
+    more = [
+        "--allow-short",
+        "--fractional",
+        "--slippage",
+        "0",
+        "--commission",
+        "0.002",
+        "--train-fraction",
+        "0.1",
+    ]
+    of_file = ["--bars", tmp_path / "BTC.csv", "--exchange", "none", "--on-bad", "drop"]
+    assert call("signals", "--out", tmp_path / "x.csv", *more, *of_file) == 0
+    ((request, bars),) = seen
+    assert request.execution == Execution(0.0, 0.002, fractional=True, allow_short=True)
+    assert request.train_fraction == 0.1
+    assert bars["bar_close"].to_list() == [datetime(2022, 1, 2, tzinfo=UTC)]
+
+
+def test_dropped_rows_are_told(tmp_path, capsys):
+    bars = load_sample(["IBM"]).with_columns(low=pl.when(pl.int_range(3270) == 7).then(-1.0).otherwise("low"))
+    bars.write_parquet(tmp_path / "IBM.parquet")
+    options = ["--bars", tmp_path / "IBM.parquet", "--on-bad", "drop", "--out", tmp_path / "x.csv"]
+    assert call("signals", *options) == 0
+    told = capsys.readouterr()
+    assert told.err.startswith("python -m research: IBM.parquet: 1 of 3270 rows dropped")
+    assert told.err.count("\n") == 1
+
+
+@pytest.mark.parametrize(("errno", "line"), [(28, "its output cannot be written (No space left on device)")])
+def test_a_full_disk_behind_stdout_is_one_line(errno, line, monkeypatch, capsys, tmp_path):
+    def full(*_):
+        raise OSError(errno, "No space left on device")
+
+    monkeypatch.setattr("research.report.export.signals_table", full)
+    monkeypatch.setattr(sys, "stdout", sys.stdout)  # put back what `run` takes away
+    assert call("signals", "--out", tmp_path / "signals.csv") == 2
+    told = capsys.readouterr()
+    assert line in told.err
+    assert told.err.count("\n") == 1
+
+
+def test_a_terminal_that_knows_fewer_characters(tmp_path):
+    """`μ` and the dashes of a report come out as question marks, not as a traceback."""
+    found = subprocess.run(
+        [sys.executable, "-m", "research", "signals", "--symbols", "ΑΑΡL", "--out", str(tmp_path / "x.csv")],
+        capture_output=True, text=True, check=False, env={**os.environ, "PYTHONIOENCODING": "ascii"},
+    )  # fmt: skip
+    assert found.returncode == 2
+    assert "unknown symbol '???L'" in found.stderr
+    assert found.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(("module", "cli"), [("research", "research.cli"), ("live.runner", "live.cli")])
+def test_an_interrupt_while_the_command_is_loaded(module, cli):
+    code = (
+        "import runpy, sys\n"
+        "class Loading:\n"
+        "    def __getattr__(self, name):\n"
+        "        raise KeyboardInterrupt\n"
+        f"sys.modules[{cli!r}] = Loading()\n"
+        f"runpy.run_module({module!r}, run_name='__main__')"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert found.returncode == 1
+    assert found.stderr.startswith(f"python -m {module}: interrupted")
+    assert found.stderr.count("\n") == 1
 
 
 def test_lists_and_pairs():

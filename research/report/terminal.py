@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from research.simulation.backtest import BacktestResult
@@ -67,10 +68,10 @@ def comparison(
     columns: Mapping[str, Mapping[str, float]], title: str, keys: Sequence[str] | None = None
 ) -> Table:
     """Return a table with one row per figure and one column per run."""
-    table = Table(title=title, title_justify="left", title_style="bold")
+    table = Table(title=escape(title), title_justify="left", title_style="bold")
     table.add_column("")
     for name in columns:
-        table.add_column(name, justify="right")
+        table.add_column(escape(name), justify="right")
     for key in keys or ROWS:
         table.add_row(ROWS[key][0], *(figure(key, stats) for stats in columns.values()))
     return table
@@ -88,7 +89,7 @@ def show_result(result: BacktestResult, console: Console | None = None) -> None:
     blocked = {name: count for name, count in result.funnel.items() if name}
     if blocked:
         console.print(
-            "entries blocked by: " + ", ".join(f"{name} {count}" for name, count in blocked.items())
+            "entries blocked by: " + ", ".join(f"{escape(name)} {count}" for name, count in blocked.items())
         )
     for note in result.notes:
-        console.print(f"note: {note}")
+        console.print(f"note: {escape(note)}")

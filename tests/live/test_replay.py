@@ -301,6 +301,15 @@ def test_other_kernels_are_refused(tmp_path):
         replayed(path)
 
 
+@pytest.mark.parametrize("table", ["snapshot", "meta"])
+def test_a_journal_without_its_first_rows_is_damaged(table, tmp_path):
+    path = tmp_path / "run.sqlite"
+    replayed(path, most=1)
+    change(path, f"DELETE FROM {table}")
+    with pytest.raises(SnapshotMismatch, match=f"is damaged .its table {table} has 0 rows"):
+        replayed(path)
+
+
 def test_a_snapshot_whose_bytes_changed_is_refused_before_it_is_read(tmp_path):
     path = tmp_path / "run.sqlite"
     replayed(path, most=1)

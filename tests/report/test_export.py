@@ -8,7 +8,7 @@ import pytest
 
 from research.data import load_sample
 from research.errors import BadValue, OutputError
-from research.files import output_folder, replacing
+from research.files import output_folder, replacing, require_writable
 from research.report.export import export_signals, write_table
 from research.report.tearsheet import report_html, write_report
 from research.report.terminal import ROWS, figure
@@ -99,3 +99,22 @@ def test_figures_that_cannot_be_said_are_a_dash():
     assert figure("win_rate", {"win_rate": float("nan")}) == "–"
     assert figure("win_rate", {}) == "–"
     assert figure("total_return", {"total_return": 0.1234}) == "+12.3 %"
+
+
+def test_what_polars_cannot_write_is_one_line_and_no_file(tmp_path):
+    """Polars writes by itself, so a full disk is an error of Polars, not of the system."""
+    with pytest.raises(
+        OutputError, match=r"x\.csv cannot be written \(.+\); choose another place"
+    ) as refused:
+        write_table(pl.DataFrame({"a": [[1, 2]]}), tmp_path / "x.csv")
+    assert "\n" not in str(refused.value)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_is_looked_at_before_it_is_made(tmp_path):
+    require_writable(tmp_path / "new" / "below")
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / "file").write_text("x")
+    for folder in (tmp_path / "file", tmp_path / "file" / "below"):
+        with pytest.raises(OutputError, match="cannot be written"):
+            require_writable(folder)

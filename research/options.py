@@ -1,0 +1,130 @@
+"""The options that every command which runs a strategy takes, and what they ask for.
+
+In: words of a command line. Out: a bar table and a `Request`. Heavy imports wait until
+the options are understood.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from functools import wraps
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_type_hints
+
+import typer
+
+from research.console import assignments, names
+from research.errors import BadValue
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from research.request import Request
+
+__all__ = ["RunOptions", "takes_run_options"]
+
+
+def _option(text: str, *flags: str, **more: Any) -> Any:
+    return typer.Option(*flags, help=text, **more)
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """What is run, on which bars, at which costs; a field is an option, its annotation the help."""
+
+    strategy: Annotated[str, _option("Name of the strategy.")] = "adaptive_momentum"
+    symbols: Annotated[
+        str | None, _option("Symbols that share the account; all by default.", metavar="A,B")
+    ] = None
+    start: Annotated[str | None, _option("First day, like 2005-01-01.", metavar="DATE")] = None
+    end: Annotated[str | None, _option("Last day, included.", metavar="DATE")] = None
+    param: Annotated[
+        list[str] | None, _option("A strategy parameter; may be repeated.", metavar="NAME=NUMBER")
+    ] = None
+    capital: Annotated[float, _option("Initial capital, USD.")] = 100_000.0
+    train_fraction: Annotated[float, _option("Share of the span that is not traded but learned from.")] = 0.3
+    slippage: Annotated[float, _option("Fraction of the price that a market order gives up.")] = 0.0005
+    commission: Annotated[float, _option("Fraction of the traded value, on every order.")] = 0.001
+    fractional: Annotated[bool, _option("Trade fractions of a share.", "--fractional")] = False
+    allow_short: Annotated[bool, _option("Take short entries.", "--allow-short")] = False
+    bars: Annotated[
+        Path | None, _option("CSV or Parquet of bars; the sample by default.", metavar="FILE")
+    ] = None
+    interval: Annotated[
+        str | None, _option("Length of intraday bars, like 1min or 1h.", metavar="LENGTH")
+    ] = None
+    exchange: Annotated[
+        str, _option("Whose sessions daily dates are, as an ISO 10383 code; none for round the clock.")
+    ] = "XNYS"
+    timezone: Annotated[
+        str | None, _option("Zone of stamps without one, like America/New_York.", metavar="ZONE")
+    ] = None
+    on_bad: Annotated[Literal["raise", "drop"], _option("Refuse bad rows, or drop and tell them.")] = "raise"
+
+    def request(self) -> Request:
+        """Return what is to be run."""
+        from research.execution import Execution
+        from research.request import Request
+
+        return Request(
+            self.strategy,
+            names(self.symbols),
+            self.start,
+            self.end,
+            assignments(self.param or []),
+            self.capital,
+            self.train_fraction,
+            Execution(self.slippage, self.commission, self.fractional, self.allow_short),
+        )
+
+    def read(self) -> pl.DataFrame:
+        """Return the bars: the sample, or a file as its options say it is to be read.
+
+        Raises
+        ------
+        BadValue
+            Options of a file, and no file.
+        """
+        if self.bars is not None:
+            from research.data.readers import read_bars
+
+            exchange = None if self.exchange.lower() == "none" else self.exchange
+            return read_bars(
+                self.bars,
+                on_bad=self.on_bad,
+                interval=self.interval,
+                exchange=exchange,
+                timezone=self.timezone,
+            )
+        plain = RunOptions()
+        for name in ("interval", "exchange", "timezone", "on_bad"):
+            if getattr(self, name) != getattr(plain, name):
+                raise BadValue(
+                    f"--{name.replace('_', '-')} says how a file is read, was {getattr(self, name)!r} and "
+                    "no file; name one with --bars"
+                )
+        from research.data.sample import load_sample
+
+        return load_sample()
+
+
+def takes_run_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command, whose first parameter is a `RunOptions`, its fields as options beside its own."""
+    hints = get_type_hints(RunOptions, include_extras=True)
+    shared = [
+        inspect.Parameter(f.name, inspect.Parameter.KEYWORD_ONLY, default=f.default, annotation=hints[f.name])
+        for f in fields(RunOptions)
+    ]
+    own = list(inspect.signature(command, eval_str=True).parameters.values())[1:]
+    own = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in own]
+
+    @wraps(command)
+    def called(**given: Any) -> None:
+        asked = RunOptions(**{p.name: given.pop(p.name) for p in shared})
+        command(asked, **given)
+
+    called.__signature__ = inspect.Signature([*own, *shared])  # type: ignore[attr-defined]
+    called.__annotations__ = {p.name: p.annotation for p in (*own, *shared)}
+    return called
