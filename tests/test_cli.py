@@ -185,7 +185,12 @@ def test_defaults_of_the_options_are_those_of_a_request():
 
 def test_every_option_reaches_the_request(tmp_path, monkeypatch):
     seen = []
-    monkeypatch.setattr("research.report.export.signals_table", lambda r, b: seen.append((r, b)) or b)
+
+    def taken(request, bars):
+        seen.append((request, bars))
+        return bars
+
+    monkeypatch.setattr("research.report.export.signals_table", taken)
     (tmp_path / "BTC.csv").write_text(
         "date,open,high,low,close,volume\n2022-01-01,1,1,1,1,1\n2022-01-02,0,1,1,1,1\n"
     )
