@@ -57,15 +57,19 @@ def cross(fast: int, slow: int) -> Row:
     return Row(Step("cross", do.CROSS, (), (), (sma(fast), sma(slow)), history=1, state=1))
 
 
-def line_fit(n: int) -> Rows:
-    """Slope and r² of ln c."""
-    _, spread, covariance = nodes.line("ln_close", n)
-    return rows_of(Step("line_fit", do.LINE_FIT, (n,), (), (spread, covariance), outputs=2))
+def slope(n: int) -> Row:
+    """Slope of ln c."""
+    return Row(Step("slope", do.SLOPE, (n,), (), nodes.line("ln_close", n)[2:]))
 
 
-def channel(n: int) -> Rows:
-    """Distance to the highest high and to the lowest low, place between them."""
-    return rows_of(Step("channel", do.CHANNEL, (), ("close",), nodes.extremes(n), outputs=3))
+def r2(n: int) -> Row:
+    """Share of the variance of ln c that a line explains."""
+    return Row(Step("r2", do.R2, (n,), (), nodes.line("ln_close", n)[1:]))
+
+
+def donchian_pos(n: int) -> Row:
+    """Place of the close in the channel of highs and lows."""
+    return Row(Step("position", do.POSITION, (), ("close",), nodes.extremes(n)))
 
 
 # --- momentum -----------------------------------------------------------------------------------------------
@@ -221,7 +225,7 @@ def adaptive_momentum() -> Row:
 
 def trend_score() -> Row:
     """Trend score."""
-    inputs = (sma(50), sma(200), line_fit(20)[0], channel(20)[2], adx(14)[0])
+    inputs = (sma(50), sma(200), slope(20), donchian_pos(20), adx(14)[0])
     return Row(Step("trend_score", do.TREND_SCORE, (), ("close",), inputs))
 
 

@@ -22,6 +22,8 @@ __all__ = ["Plan", "make_plan"]
 
 _INPUTS = do.OUT0 - do.IN0
 _OUTPUTS = do.STATE - do.OUT0
+# Statistics of which some rows are often not read: their code, the rows that suffice, the shorter code.
+_NARROWER = {do.T_LINE: ({0, 2}, do.T_TREND), do.T_EXTREMES: ({0}, do.T_HIGHEST)}
 _LOGS = frozenset({"ln_open", "ln_high", "ln_low"})
 
 
@@ -96,6 +98,19 @@ def _contained(steps: Sequence[Step]) -> dict[Step, Step]:
     return {other: given.get(step, step) for other, step in given.items()}
 
 
+def _part(step: Step) -> int:
+    """Return the part of a program that a step belongs to: what reads columns only comes first."""
+    if step.code <= do.STOCH:
+        return 0
+    return 1 if step.warmup else 2
+
+
+def _narrowed(step: Step, read: set[int]) -> int:
+    """Return the code that computes no more of a statistic than is read."""
+    suffices, shorter = _NARROWER.get(step.code, (set(), step.code))
+    return shorter if read <= suffices else step.code
+
+
 def make_plan(names: Sequence[str]) -> Plan:
     """Compile features into a program.
 
@@ -130,8 +145,7 @@ def make_plan(names: Sequence[str]) -> Plan:
 
     steps = _ordered([f.row for f in features])
     given = _contained(steps)
-    # Statistics read columns only, so they can all come first, whoever reads them.
-    steps = sorted((step for step in steps if step not in given), key=lambda step: step.code >= do.N_TREES)
+    steps = sorted((step for step in steps if step not in given), key=_part)
     wanted_rows = [*(row for step in steps for row in step.inputs), *(f.row for f in features)]
     read = {(given.get(row.step, row.step), row.output) for row in wanted_rows}
     place: dict[tuple[Step, int], int] = {}
@@ -145,7 +159,7 @@ def make_plan(names: Sequence[str]) -> Plan:
     state = 0
     for line, step in zip(program, steps, strict=True):
         arguments = step.arguments or step.params
-        line[do.CODE] = step.code
+        line[do.CODE] = _narrowed(step, {k for k in range(step.outputs) if (step, k) in read})
         line[do.P0 : do.IN0] = 0
         line[do.P0 : do.P0 + len(arguments)] = arguments
         if step.code < do.N_TREES:

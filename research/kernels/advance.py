@@ -21,7 +21,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from research.kernels import codes as do
-from research.kernels.jit import njit
+from research.kernels.jit import inlined, njit
+from research.kernels.logarithm import ln_nb
 from research.kernels.program import steps_nb
 from research.kernels.windows import Array, U
 
@@ -30,7 +31,7 @@ __all__ = ["BLOCK", "advance_nb"]
 BLOCK = 512
 
 
-@njit
+@inlined
 def append_nb(
     open_: Array,
     high: Array,
@@ -42,8 +43,11 @@ def append_nb(
     room: int,
     logs: bool,
     tail: Array,
+    bits: NDArray[np.uint64],
     at: int,
     when: NDArray[np.int64],
+    powers: Array,
+    power_bits: NDArray[np.uint64],
 ) -> tuple[int, int]:
     """Append a symbol's own bars from instant `t` on to its tail, at most `room` of them.
 
@@ -59,10 +63,14 @@ def append_nb(
         Whether the logarithms of open, high and low are wanted.
     tail : (N_COLUMNS, capacity) float64, changed in place
         Base columns.
+    bits : (N_COLUMNS, capacity) uint64
+        The same memory.
     at : int
         Row of the tail to write first; row at − 1 holds the bar before, if at > 0.
     when : (BLOCK,) int64, changed in place
         Instant of each appended bar.
+    powers, power_bits : (BLOCK,) float64 and uint64, changed in place
+        Scratch, the same memory twice.
 
     Returns
     -------
@@ -71,25 +79,37 @@ def append_nb(
     """
     n = 0
     while t < stop and n < room:
-        if not math.isnan(close[t]):
-            i = at + n
-            tail[do.OPEN, i] = open_[t]
-            tail[do.HIGH, i] = high[t]
-            tail[do.LOW, i] = low[t]
-            tail[do.CLOSE, i] = close[t]
-            tail[do.VOLUME, i] = volume[t]
-            when[n] = t
-            n += 1
-        t += 1
-    for i in range(at, at + n):
-        x = math.log(tail[do.CLOSE, i])
-        tail[do.LN_CLOSE, i] = x
-        tail[do.RETURN, i] = x - tail[do.LN_CLOSE, i - 1] if i > 0 else np.nan
+        if math.isnan(close[t]):
+            t += 1
+            continue
+        end = t + 1
+        while end < stop and n + end - t < room and not math.isnan(close[end]):
+            end += 1
+        row = U(at + n)
+        first = U(t)
+        for i in range(U(end - t)):
+            tail[do.OPEN, row + i] = open_[first + i]
+            tail[do.HIGH, row + i] = high[first + i]
+            tail[do.LOW, row + i] = low[first + i]
+            tail[do.CLOSE, row + i] = close[first + i]
+            tail[do.VOLUME, row + i] = volume[first + i]
+        for i in range(U(end - t)):
+            when[U(n) + i] = t + np.int64(i)
+        n += end - t
+        t = end
+    begin = U(at)
+    done = U(at + n)
+    one = U(1)
+    ln_nb(tail, bits, do.CLOSE, do.LN_CLOSE, begin, done, powers, power_bits)
+    if at == 0 and n > 0:
+        tail[do.RETURN, 0] = np.nan
+        begin = one
+    for i in range(begin, done):
+        tail[do.RETURN, i] = tail[do.LN_CLOSE, i] - tail[do.LN_CLOSE, i - one]
     if logs:
-        for i in range(at, at + n):
-            tail[do.LN_OPEN, i] = math.log(tail[do.OPEN, i])
-            tail[do.LN_HIGH, i] = math.log(tail[do.HIGH, i])
-            tail[do.LN_LOW, i] = math.log(tail[do.LOW, i])
+        ln_nb(tail, bits, do.OPEN, do.LN_OPEN, U(at), done, powers, power_bits)
+        ln_nb(tail, bits, do.HIGH, do.LN_HIGH, U(at), done, powers, power_bits)
+        ln_nb(tail, bits, do.LOW, do.LN_LOW, U(at), done, powers, power_bits)
     return n, t
 
 
@@ -145,8 +165,11 @@ def advance_nb(
     capacity = tails.shape[2]
     stop = close.shape[1]
     when = np.empty(BLOCK, np.int64)
+    powers = np.empty(BLOCK)
+    power_bits = powers.view(np.uint64)
     for j in range(first, last):
         tail = tails[j]
+        bits = tail.view(np.uint64)
         t = 0
         while t < stop:
             at = filled[j]
@@ -157,7 +180,21 @@ def advance_nb(
                 at = keep
             begin = t
             n, t = append_nb(
-                open_[j], high[j], low[j], close[j], volume[j], t, stop, BLOCK, logs, tail, at, when
+                open_[j],
+                high[j],
+                low[j],
+                close[j],
+                volume[j],
+                t,
+                stop,
+                BLOCK,
+                logs,
+                tail,
+                bits,
+                at,
+                when,
+                powers,
+                power_bits,
             )
             steps_nb(program, tail, rows, s, states[j], at, at + n)
             filled[j] = at + n

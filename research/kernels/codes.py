@@ -21,11 +21,15 @@ OPEN, HIGH, LOW, CLOSE, VOLUME, LN_OPEN, LN_HIGH, LN_LOW, LN_CLOSE, RETURN = ran
 T_MEAN, T_VARIANCE, T_LINE, T_SKEW, T_DRAWDOWN, T_EXTREMES, T_RECENCY = range(7)
 T_TYPICAL, T_PATH, T_MONEY, T_DOWNSIDE, T_RANGES, T_CHANGE = range(7, 13)
 T_SIGNED, T_LOCATED, T_PAID, T_DOLLARS, T_IMPACT, T_PULL, T_SERIAL = range(13, 20)
-N_TREES: Final = 20
+# The same with rows left out that nobody reads: of a line its variance, of extremes the lowest.
+T_TREND, T_HIGHEST = range(20, 22)
+N_TREES: Final = 22
+# Reads columns only, as statistics do.
+STOCH: Final = 22
 
 # Row steps.
-CHANGE, ROC, BAR, DIST, OVER, CROSS, LINE_FIT, CHANNEL = range(30, 38)
-STOCH, WILLR, CCI, PATH, MFI, AROON = range(40, 46)
+CHANGE, ROC, BAR, DIST, OVER, CROSS, SLOPE, R2, POSITION = range(30, 39)
+WILLR, CCI, PATH, MFI, AROON = range(40, 45)
 ANNUAL, RANGES, YANG_ZHANG, BANDS, SKEWNESS, LESS = range(50, 56)
 SHARE, VOLUME_RATIO, VWAP_DIST, DOLLAR_Z, OBV_SLOPE = range(60, 65)
 Z, HALF_LIFE, AUTOCORR, VARIANCE_RATIO = range(70, 74)

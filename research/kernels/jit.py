@@ -45,7 +45,7 @@ from numba.core import config
 
 from research.errors import OnepathError
 
-__all__ = ["cache_folder", "kernel_hash", "njit"]
+__all__ = ["cache_folder", "inlined", "kernel_hash", "njit"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -184,6 +184,34 @@ def njit(function: Callable[P, R]) -> Callable[P, R]:
     >>> double_nb(21.0)
     42.0
     """
+    return _compiled(function)
+
+
+def inlined(function: Callable[P, R]) -> Callable[P, R]:
+    """Compile a kernel into each kernel that calls it, where a call would cost more than its work.
+
+    Parameters
+    ----------
+    function : callable
+        As for `njit`; called from one or two places, since each gets a copy.
+
+    Returns
+    -------
+    callable
+
+    Examples
+    --------
+    >>> @inlined
+    ... def half_nb(x: float) -> float:
+    ...     return 0.5 * x
+    >>> half_nb(21.0)
+    10.5
+    """
+    return _compiled(function, inline="always")
+
+
+def _compiled(function: Callable[P, R], **options: str) -> Callable[P, R]:
+    """Compile under the policy, cached in our own folder."""
     if _config.USING_SVML:
         raise OnepathError(
             "kernels need one logarithm for every row, but Numba runs with Intel SVML, whose vector and "
@@ -195,7 +223,8 @@ def njit(function: Callable[P, R]) -> Callable[P, R]:
     if on_disk:
         _config.CACHE_DIR = str(cache_folder())
     try:
-        compiled = _numba.njit(cache=on_disk, fastmath=False, error_model="numpy", nogil=True)(function)
+        policy = _numba.njit(cache=on_disk, fastmath=False, error_model="numpy", nogil=True, **options)
+        compiled = policy(function)
     finally:
         _config.CACHE_DIR = before
     return cast("Callable[P, R]", compiled)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from research.kernels.codes import CLOSE, HIGH, LOW, VOLUME
-from research.kernels.jit import njit
+from research.kernels.jit import inlined
 from research.kernels.windows import Array, U
 
 __all__ = [
@@ -25,14 +25,14 @@ __all__ = [
 ]
 
 
-@njit
+@inlined
 def load_typical_nb(x: Array, low: np.uint64, stop: np.uint64, s: Array) -> None:
     """Load the typical price (h + l + c)/3."""
     for i in range(low, stop):
         s[0, 0, i] = (x[HIGH, i] + x[LOW, i] + x[CLOSE, i]) / 3.0
 
 
-@njit
+@inlined
 def load_path_nb(x: Array, low: np.uint64, stop: np.uint64, s: Array) -> None:
     """Load the absolute change of the close; low ≥ 1."""
     one = U(1)
@@ -40,7 +40,7 @@ def load_path_nb(x: Array, low: np.uint64, stop: np.uint64, s: Array) -> None:
         s[0, 0, i] = abs(x[CLOSE, i] - x[CLOSE, i - one])
 
 
-@njit
+@inlined
 def load_money_nb(x: Array, low: np.uint64, stop: np.uint64, s: Array) -> None:
     """Load money flow, typical price × volume, of bars that rose and of bars that fell; low ≥ 1."""
     one = U(1)
@@ -52,7 +52,7 @@ def load_money_nb(x: Array, low: np.uint64, stop: np.uint64, s: Array) -> None:
         s[0, 1, i] = s[0, 2, i] * x[VOLUME, i] if s[0, 2, i] < s[0, 2, i - one] else 0.0
 
 
-@njit
+@inlined
 def mfi_nb(rows: Array, rise: int, fall: int, begin: np.uint64, stop: np.uint64, out: int) -> None:
     """Money flow index, 100·rise/(rise + fall); NaN where no money flowed either way."""
     for i in range(begin, stop):
@@ -60,7 +60,7 @@ def mfi_nb(rows: Array, rise: int, fall: int, begin: np.uint64, stop: np.uint64,
         rows[out, i] = 100.0 * (rows[rise, i] / both) if both > 0.0 else np.nan
 
 
-@njit
+@inlined
 def net_over_path_nb(
     x: Array,
     rows: Array,
@@ -98,7 +98,7 @@ def net_over_path_nb(
         rows[efficiency, i] = abs(share) if walked > 0.0 else np.nan
 
 
-@njit
+@inlined
 def aroon_nb(
     rows: Array, since_high: int, since_low: int, n: int, begin: np.uint64, stop: np.uint64, out: int
 ) -> None:
@@ -108,7 +108,7 @@ def aroon_nb(
         rows[out, i] = scale * (rows[since_low, i] - rows[since_high, i])
 
 
-@njit
+@inlined
 def willr_nb(
     x: Array, rows: Array, top: int, bottom: int, begin: np.uint64, stop: np.uint64, out: int
 ) -> None:
@@ -118,12 +118,12 @@ def willr_nb(
         rows[out, i] = -100.0 * ((rows[top, i] - x[CLOSE, i]) / height) if height > 0.0 else np.nan
 
 
-@njit
+@inlined
 def stoch_nb(
     x: Array,
     rows: Array,
     s: Array,
-    slot: np.int64,
+    slot: np.uint64,
     smooth: int,
     signal: int,
     begin_k: np.uint64,
@@ -140,7 +140,7 @@ def stoch_nb(
     rows : (R, T) float64, changed in place
     s : (slots, rows, T) float64, changed in place
         Scratch.
-    slot : int64
+    slot : uint64
         Its slot with the highest high and the lowest low, 0 to 2.
     smooth, signal : int
         Bars in the simple averages.
@@ -178,7 +178,7 @@ def stoch_nb(
         rows[d, i] = rows[d, i] / signal
 
 
-@njit
+@inlined
 def cci_nb(rows: Array, s: Array, mean: int, n: int, begin: np.uint64, stop: np.uint64, out: int) -> None:
     """Lambert's commodity channel index, (p − mean)/(0.015·mean|p − mean|) of the typical price p.
 

@@ -10,13 +10,13 @@ from __future__ import annotations
 import numpy as np
 
 from research.kernels.codes import CLOSE, HIGH, LOW, OPEN
-from research.kernels.jit import njit
+from research.kernels.jit import inlined
 from research.kernels.windows import Array, U
 
 __all__ = ["bar_nb", "change_nb", "roc_nb"]
 
 
-@njit
+@inlined
 def change_nb(
     x: Array,
     rows: Array,
@@ -49,7 +49,7 @@ def change_nb(
         rows[out, i] = x[later, i - a] - x[earlier, i - b]
 
 
-@njit
+@inlined
 def roc_nb(x: Array, rows: Array, n: int, begin: np.uint64, stop: np.uint64, out: int) -> None:
     """Rate of change of the close in percent, 100·(c/c[n] − 1); begin ≥ n."""
     lag = U(n)
@@ -57,7 +57,7 @@ def roc_nb(x: Array, rows: Array, n: int, begin: np.uint64, stop: np.uint64, out
         rows[out, i] = 100.0 * (x[CLOSE, i] / x[CLOSE, i - lag] - 1.0)
 
 
-@njit
+@inlined
 def bar_nb(
     x: Array, rows: Array, begin: np.uint64, stop: np.uint64, clv: int, range_pct: int, body: int
 ) -> None:

@@ -9,7 +9,7 @@ import math
 
 import numpy as np
 
-from research.kernels.jit import njit
+from research.kernels.jit import inlined
 from research.kernels.windows import Array, U
 
 __all__ = ["autocorr_nb", "half_life_nb", "load_lagged_nb", "variance_ratio_nb", "z_nb"]
@@ -17,7 +17,7 @@ __all__ = ["autocorr_nb", "half_life_nb", "load_lagged_nb", "variance_ratio_nb",
 _LN2 = math.log(2.0)
 
 
-@njit
+@inlined
 def load_lagged_nb(x: Array, before: int, now: int, low: np.uint64, stop: np.uint64, s: Array) -> None:
     """Load the pair of two columns (before[1], now); low ≥ 1."""
     one = U(1)
@@ -26,7 +26,7 @@ def load_lagged_nb(x: Array, before: int, now: int, low: np.uint64, stop: np.uin
         s[0, 1, i] = x[now, i]
 
 
-@njit
+@inlined
 def z_nb(
     x: Array, rows: Array, column: int, mean: int, variance: int, begin: np.uint64, stop: np.uint64, out: int
 ) -> None:
@@ -36,7 +36,7 @@ def z_nb(
         rows[out, i] = above / math.sqrt(rows[variance, i]) if rows[variance, i] > 0.0 else np.nan
 
 
-@njit
+@inlined
 def half_life_nb(
     rows: Array, past: int, change: int, both: int, n: int, begin: np.uint64, stop: np.uint64, out: int
 ) -> None:
@@ -64,7 +64,7 @@ def half_life_nb(
                 rows[out, i] = -_LN2 / math.log1p(b)
 
 
-@njit
+@inlined
 def autocorr_nb(
     rows: Array, before: int, now: int, both: int, begin: np.uint64, stop: np.uint64, out: int
 ) -> None:
@@ -76,7 +76,7 @@ def autocorr_nb(
         rows[out, i] = rho if size > 0.0 else np.nan
 
 
-@njit
+@inlined
 def variance_ratio_nb(
     rows: Array,
     mean_1: int,

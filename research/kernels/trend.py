@@ -9,27 +9,27 @@ from __future__ import annotations
 import numpy as np
 
 from research.kernels.codes import CLOSE
-from research.kernels.jit import njit
+from research.kernels.jit import inlined
 from research.kernels.windows import Array
 
-__all__ = ["channel_nb", "cross_nb", "dist_nb", "line_fit_nb", "over_nb"]
+__all__ = ["cross_nb", "dist_nb", "over_nb", "position_nb", "r2_nb", "slope_nb"]
 
 
-@njit
+@inlined
 def dist_nb(x: Array, rows: Array, mean: int, begin: np.uint64, stop: np.uint64, out: int) -> None:
     """Distance of the close to an average as a fraction of it, c/mean − 1."""
     for i in range(begin, stop):
         rows[out, i] = x[CLOSE, i] / rows[mean, i] - 1.0
 
 
-@njit
+@inlined
 def over_nb(rows: Array, a: int, b: int, minus: float, begin: np.uint64, stop: np.uint64, out: int) -> None:
     """Ratio of two rows less a constant, a/b − minus; NaN where b is 0."""
     for i in range(begin, stop):
         rows[out, i] = rows[a, i] / rows[b, i] - minus if rows[b, i] != 0.0 else np.nan
 
 
-@njit
+@inlined
 def cross_nb(
     rows: Array, fast: int, slow: int, begin: np.uint64, stop: np.uint64, state: Array, out: int
 ) -> None:
@@ -71,18 +71,32 @@ def cross_nb(
     state[0] = before
 
 
-@njit
-def line_fit_nb(
-    rows: Array,
-    variance: int,
-    covariance: int,
-    n: int,
-    begin: np.uint64,
-    stop: np.uint64,
-    slope: int,
-    r2: int,
+@inlined
+def slope_nb(rows: Array, covariance: int, n: int, begin: np.uint64, stop: np.uint64, out: int) -> None:
+    """Slope per bar of the least-squares line through n bars; 0 on a flat window.
+
+    Parameters
+    ----------
+    rows : (R, T) float64, changed in place
+    covariance : int
+        Row of the window's covariance with time, which has population variance (n² − 1)/12.
+    n : int
+        Window.
+    begin, stop : uint64
+        Bars to fill.
+    out : int
+        Row of the slope.
+    """
+    per_time = 12.0 / (float(n) * n - 1.0)
+    for i in range(begin, stop):
+        rows[out, i] = rows[covariance, i] * per_time
+
+
+@inlined
+def r2_nb(
+    rows: Array, variance: int, covariance: int, n: int, begin: np.uint64, stop: np.uint64, out: int
 ) -> None:
-    """Least-squares line through n bars: slope per bar and share of variance explained.
+    """Share of the variance that the line explains, 0 to 1; NaN on a flat window.
 
     Parameters
     ----------
@@ -90,56 +104,25 @@ def line_fit_nb(
     variance, covariance : int
         Rows of the window's population variance and its covariance with time.
     n : int
-        Window; time has population variance (n² − 1)/12.
+        Window.
     begin, stop : uint64
         Bars to fill.
-    slope : int
-        Row of the slope, 0 on a flat window.
-    r2 : int
-        Row of the share, 0 to 1; NaN on a flat window.
+    out : int
+        Row of the share.
     """
     time = (float(n) * n - 1.0) / 12.0
-    per_time = 1.0 / time
-    for i in range(begin, stop):
-        rows[slope, i] = rows[covariance, i] * per_time
     for i in range(begin, stop):
         whole = rows[variance, i] * time
         share = rows[covariance, i] * rows[covariance, i] / whole
         # Rounding may push a perfect line past 1.
-        rows[r2, i] = (1.0 if share > 1.0 else share) if whole > 0.0 else np.nan
+        rows[out, i] = (1.0 if share > 1.0 else share) if whole > 0.0 else np.nan
 
 
-@njit
-def channel_nb(
-    x: Array,
-    rows: Array,
-    top: int,
-    bottom: int,
-    begin: np.uint64,
-    stop: np.uint64,
-    hi_dist: int,
-    lo_dist: int,
-    position: int,
+@inlined
+def position_nb(
+    x: Array, rows: Array, top: int, bottom: int, begin: np.uint64, stop: np.uint64, out: int
 ) -> None:
-    """Place of the close in the channel of highs and lows.
-
-    Parameters
-    ----------
-    x : (N_COLUMNS, T) float64
-    rows : (R, T) float64, changed in place
-    top, bottom : int
-        Rows of the window's highest high and lowest low, this bar included.
-    begin, stop : uint64
-        Bars to fill.
-    hi_dist, lo_dist : int
-        Rows of c/top − 1 ≤ 0; c/bottom − 1 ≥ 0.
-    position : int
-        Row of (c − bottom)/(top − bottom), 0 to 1; NaN where the channel has no height.
-    """
-    for i in range(begin, stop):
-        rows[hi_dist, i] = x[CLOSE, i] / rows[top, i] - 1.0
-    for i in range(begin, stop):
-        rows[lo_dist, i] = x[CLOSE, i] / rows[bottom, i] - 1.0
+    """Place of the close in a channel, (c − bottom)/(top − bottom); NaN where it has no height."""
     for i in range(begin, stop):
         height = rows[top, i] - rows[bottom, i]
-        rows[position, i] = (x[CLOSE, i] - rows[bottom, i]) / height if height > 0.0 else np.nan
+        rows[out, i] = (x[CLOSE, i] - rows[bottom, i]) / height if height > 0.0 else np.nan

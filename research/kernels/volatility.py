@@ -11,7 +11,7 @@ import math
 import numpy as np
 
 from research.kernels.codes import CLOSE, LN_CLOSE, LN_HIGH, LN_LOW, LN_OPEN, RETURN
-from research.kernels.jit import njit
+from research.kernels.jit import inlined
 from research.kernels.windows import Array, U
 
 __all__ = [
@@ -30,7 +30,7 @@ _BARS_PER_YEAR = 252.0
 _LN2 = math.log(2.0)
 
 
-@njit
+@inlined
 def load_change_nb(
     x: Array, later: int, earlier: int, n: int, low: np.uint64, stop: np.uint64, s: Array
 ) -> None:
@@ -40,14 +40,14 @@ def load_change_nb(
         s[0, 0, i] = x[later, i] - x[earlier, i - lag]
 
 
-@njit
+@inlined
 def load_downside_nb(x: Array, low: np.uint64, stop: np.uint64, s: Array) -> None:
     """Load the square of negative returns, 0 for others."""
     for i in range(low, stop):
         s[0, 0, i] = x[RETURN, i] * x[RETURN, i] if x[RETURN, i] < 0.0 else 0.0
 
 
-@njit
+@inlined
 def load_ranges_nb(x: Array, low: np.uint64, stop: np.uint64, s: Array) -> None:
     """Load the variance that each bar shows by its range: Parkinson, Garman-Klass, Rogers-Satchell.
 
@@ -70,7 +70,7 @@ def load_ranges_nb(x: Array, low: np.uint64, stop: np.uint64, s: Array) -> None:
         s[0, 2, i] = (h - c) * (h - o) + (l - c) * (l - o)
 
 
-@njit
+@inlined
 def annual_nb(rows: Array, variance: int, scale: float, begin: np.uint64, stop: np.uint64, out: int) -> None:
     """Volatility per year from a variance per bar, √(252·scale·variance); 0 on a flat window."""
     year = _BARS_PER_YEAR * scale
@@ -78,7 +78,7 @@ def annual_nb(rows: Array, variance: int, scale: float, begin: np.uint64, stop: 
         rows[out, i] = math.sqrt(year * rows[variance, i])
 
 
-@njit
+@inlined
 def ranges_nb(
     rows: Array,
     park: int,
@@ -101,7 +101,7 @@ def ranges_nb(
         rows[rogers_satchell, i] = math.sqrt(_BARS_PER_YEAR * max(rows[rogers, i], 0.0))
 
 
-@njit
+@inlined
 def yang_zhang_nb(
     rows: Array,
     overnight: int,
@@ -136,7 +136,7 @@ def yang_zhang_nb(
         rows[out, i] = math.sqrt(_BARS_PER_YEAR * max(variance, 0.0))
 
 
-@njit
+@inlined
 def bands_nb(
     x: Array,
     rows: Array,
@@ -168,7 +168,7 @@ def bands_nb(
         rows[pctb, i] = (x[CLOSE, i] - rows[mean, i]) / full + 0.5 if full > 0.0 else np.nan
 
 
-@njit
+@inlined
 def skew_nb(rows: Array, variance: int, third: int, begin: np.uint64, stop: np.uint64, out: int) -> None:
     """Skewness g1 = m3/m2^1.5 from population moments; NaN on a flat window."""
     for i in range(begin, stop):
@@ -176,7 +176,7 @@ def skew_nb(rows: Array, variance: int, third: int, begin: np.uint64, stop: np.u
         rows[out, i] = rows[third, i] / cube if cube > 0.0 else np.nan
 
 
-@njit
+@inlined
 def less_nb(rows: Array, a: int, minus: float, begin: np.uint64, stop: np.uint64, out: int) -> None:
     """Subtract a constant; a smallest ratio of later to earlier price becomes the drawdown, ≤ 0."""
     for i in range(begin, stop):

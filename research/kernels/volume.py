@@ -11,7 +11,7 @@ import math
 import numpy as np
 
 from research.kernels.codes import CLOSE, HIGH, LOW, RETURN, VOLUME
-from research.kernels.jit import njit
+from research.kernels.jit import inlined
 from research.kernels.windows import Array, U
 
 __all__ = [
@@ -28,7 +28,7 @@ __all__ = [
 ]
 
 
-@njit
+@inlined
 def load_signed_nb(x: Array, low: np.uint64, stop: np.uint64, s: Array) -> None:
     """Load volume with the sign of the close's change; low ≥ 1."""
     one = U(1)
@@ -38,7 +38,7 @@ def load_signed_nb(x: Array, low: np.uint64, stop: np.uint64, s: Array) -> None:
         s[0, 0, i] = up - (v if x[CLOSE, i] < x[CLOSE, i - one] else 0.0)
 
 
-@njit
+@inlined
 def load_located_nb(x: Array, low: np.uint64, stop: np.uint64, s: Array) -> None:
     """Load close location value × volume, 0 on a flat bar."""
     for i in range(low, stop):
@@ -47,21 +47,21 @@ def load_located_nb(x: Array, low: np.uint64, stop: np.uint64, s: Array) -> None
         s[0, 0, i] = place / span * x[VOLUME, i] if span > 0.0 else 0.0
 
 
-@njit
+@inlined
 def load_paid_nb(x: Array, low: np.uint64, stop: np.uint64, s: Array) -> None:
     """Load typical price × volume."""
     for i in range(low, stop):
         s[0, 0, i] = (x[HIGH, i] + x[LOW, i] + x[CLOSE, i]) / 3.0 * x[VOLUME, i]
 
 
-@njit
+@inlined
 def load_dollars_nb(x: Array, low: np.uint64, stop: np.uint64, s: Array) -> None:
     """Load dollar volume, close × volume."""
     for i in range(low, stop):
         s[0, 0, i] = x[CLOSE, i] * x[VOLUME, i]
 
 
-@njit
+@inlined
 def load_impact_nb(x: Array, low: np.uint64, stop: np.uint64, s: Array) -> None:
     """Load |r| per dollar traded, 0 on a bar without volume, and whether the bar traded."""
     for i in range(low, stop):
@@ -71,21 +71,21 @@ def load_impact_nb(x: Array, low: np.uint64, stop: np.uint64, s: Array) -> None:
         s[0, 1, i] = 1.0 if x[CLOSE, i] * x[VOLUME, i] > 0.0 else 0.0
 
 
-@njit
+@inlined
 def share_nb(rows: Array, a: int, b: int, scale: float, begin: np.uint64, stop: np.uint64, out: int) -> None:
     """Scaled ratio of two means over the same bars, scale·a/b; NaN where b is 0."""
     for i in range(begin, stop):
         rows[out, i] = scale * (rows[a, i] / rows[b, i]) if rows[b, i] != 0.0 else np.nan
 
 
-@njit
+@inlined
 def volume_ratio_nb(x: Array, rows: Array, mean: int, begin: np.uint64, stop: np.uint64, out: int) -> None:
     """Volume over its mean; NaN where the mean is 0."""
     for i in range(begin, stop):
         rows[out, i] = x[VOLUME, i] / rows[mean, i] if rows[mean, i] != 0.0 else np.nan
 
 
-@njit
+@inlined
 def vwap_dist_nb(
     x: Array, rows: Array, paid: int, volume: int, begin: np.uint64, stop: np.uint64, out: int
 ) -> None:
@@ -95,7 +95,7 @@ def vwap_dist_nb(
         rows[out, i] = x[CLOSE, i] / average - 1.0 if rows[volume, i] > 0.0 else np.nan
 
 
-@njit
+@inlined
 def dollar_z_nb(
     x: Array, rows: Array, mean: int, variance: int, begin: np.uint64, stop: np.uint64, out: int
 ) -> None:
@@ -105,7 +105,7 @@ def dollar_z_nb(
         rows[out, i] = above / math.sqrt(rows[variance, i]) if rows[variance, i] > 0.0 else np.nan
 
 
-@njit
+@inlined
 def obv_slope_nb(
     rows: Array, s: Array, volume: int, n: int, begin: np.uint64, stop: np.uint64, out: int
 ) -> None:

@@ -18,10 +18,8 @@ one, oldest to newest, has the same freedom from history, but its cost grows wit
 rounding error with it; a running add-and-subtract sum has neither the bits nor the accuracy.
 Merging means, never sums, makes a window of equal values exactly flat.
 
-Merging rules: T. Chan, G. Golub, R. LeVeque, "Updating formulae and a pairwise algorithm for
-computing sample variances", Stanford STAN-CS-79-773, 1979; third moment and covariance: P. Pébay,
-"Formulas for robust, one-pass parallel computation of covariances and arbitrary-order
-statistical moments", Sandia SAND2008-6212, 2008.
+The rules of merging are in `research.kernels.merges`; a single window, as live has it, is merged by
+the same rules and the same tree in `research.kernels.folds`.
 
 Row numbers are unsigned here and in the kernels that call here: a signed index makes Numba
 test every access for Python's negative indexing, and a loop with that test does not vectorise.
@@ -30,20 +28,36 @@ test every access for Python's negative indexing, and a loop with that test does
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
-from research.kernels.jit import njit
+from research.kernels.jit import inlined, njit
+from research.kernels.merges import (
+    Array,
+    U,
+    drawdown_nb,
+    extremes_nb,
+    highest_nb,
+    line_nb,
+    mean_nb,
+    pair_nb,
+    recency_nb,
+    skew_nb,
+    trend_nb,
+    variance_nb,
+)
 
 __all__ = [
     "DRAWDOWN",
     "EXTREMES",
+    "HIGHEST",
     "LINE",
     "MEAN",
     "PAIR",
     "RECENCY",
+    "ROWS",
     "SCRATCH_ROWS",
     "SCRATCH_SLOTS",
     "SKEW",
+    "TREND",
     "VARIANCE",
     "Array",
     "U",
@@ -53,9 +67,6 @@ __all__ = [
     "warm_nb",
 ]
 
-Array = NDArray[np.float64]
-U = np.uint64
-
 # What a tree computes, and the meaning of the rows in its slots. NumPy scalars, here and below, since
 # Numba would compile a function anew for each value of a plain constant that it is called with.
 MEAN = np.int64(1)  # mean of one series
@@ -63,20 +74,22 @@ MEANS_2 = np.int64(2)  # means of two series
 MEANS_3 = np.int64(3)  # means of three series
 VARIANCE = np.int64(4)  # mean, population variance
 LINE = np.int64(5)  # mean, population variance, covariance with time
-SKEW = np.int64(6)  # mean, population variance, third central moment
-PAIR = np.int64(7)  # mean x, mean y, variance x, variance y, covariance
-DRAWDOWN = np.int64(8)  # highest, lowest, smallest later/earlier
-EXTREMES = np.int64(9)  # highest of the first series, lowest of the second
-RECENCY = np.int64(10)  # highest, bars since, lowest of the second series, bars since; latest of ties
+TREND = np.int64(6)  # mean, nothing, covariance with time
+SKEW = np.int64(7)  # mean, population variance, third central moment
+PAIR = np.int64(8)  # mean x, mean y, variance x, variance y, covariance
+DRAWDOWN = np.int64(9)  # highest, lowest, smallest later/earlier
+EXTREMES = np.int64(10)  # highest of the first series, lowest of the second
+HIGHEST = np.int64(11)  # highest
+RECENCY = np.int64(12)  # highest, bars since, lowest of the second series, bars since; latest of ties
 
-_ROWS = (0, 1, 2, 3, 2, 3, 3, 5, 3, 2, 4)
+ROWS = (0, 1, 2, 3, 2, 3, 3, 3, 5, 3, 2, 1, 4)
 
 # Two slots take turns for the doubled blocks, two for the merged window.
 SCRATCH_SLOTS = 4
 SCRATCH_ROWS = 5
 
 
-@njit
+@inlined
 def warm_nb(rows: Array, out: int, start: int, stop: int, lookback: int) -> np.uint64:
     """Write NaN from bar `start` over the bars without a full window; return the first bar with one.
 
@@ -101,110 +114,78 @@ def warm_nb(rows: Array, out: int, start: int, stop: int, lookback: int) -> np.u
     return U(max(start, lookback))
 
 
-@njit
+@inlined
 def merge_nb(
     kind: np.int64,
-    older: np.int64,
-    newer: np.int64,
+    older: np.uint64,
+    newer: np.uint64,
     lag: np.uint64,
-    a: float,
-    b: float,
+    size: float,
+    others: float,
     low: np.uint64,
     stop: np.uint64,
-    into: np.int64,
+    into: np.uint64,
     s: Array,
 ) -> None:
-    """Merge, for each row i in low..stop−1, the block that ends at i − lag with the one that ends at i.
+    """Merge, for each bar i in low..stop−1, the block that ends at i − lag with the one that ends at i.
 
     Parameters
     ----------
     kind : int64
         What is merged, see the constants of this module.
-    older, newer : int64
+    older, newer : uint64
         Slots of the two blocks.
     lag : uint64
         Bars between the ends of the blocks.
-    a, b : float
-        Sizes of the older and the newer block.
+    size, others : float
+        Bars in the older and in the newer block.
     low, stop : uint64
-        Rows to fill.
-    into : int64
+        Bars to fill.
+    into : uint64
         Slot to fill; neither `older` nor `newer`.
-    s : (slots, rows, T) float64
+    s : (slots, rows, T) float64, changed in place
         Scratch.
     """
-    wa = a / (a + b)
-    wb = b / (a + b)
-    ww = wa * wb
+    wa = size / (size + others)
+    wb = others / (size + others)
+    middle = 0.5 * (size + others)
     if kind <= MEANS_3:
-        for k in range(kind):
+        for r in range(kind):
             for i in range(low, stop):
-                x = s[older, k, i - lag]
-                s[into, k, i] = x + wb * (s[newer, k, i] - x)
+                mean_nb(s, r, older, i - lag, newer, i, into, i, wb)
     elif kind == VARIANCE:
         for i in range(low, stop):
-            x = s[older, 0, i - lag]
-            d = s[newer, 0, i] - x
-            s[into, 0, i] = x + wb * d
-            s[into, 1, i] = (wa * s[older, 1, i - lag] + wb * s[newer, 1, i]) + ww * (d * d)
+            variance_nb(s, older, i - lag, newer, i, into, i, wa, wb)
     elif kind == LINE:
-        # The middles of the blocks are (a + b)/2 bars apart.
-        wt = ww * 0.5 * (a + b)
         for i in range(low, stop):
-            x = s[older, 0, i - lag]
-            d = s[newer, 0, i] - x
-            s[into, 0, i] = x + wb * d
-            s[into, 1, i] = (wa * s[older, 1, i - lag] + wb * s[newer, 1, i]) + ww * (d * d)
-            s[into, 2, i] = (wa * s[older, 2, i - lag] + wb * s[newer, 2, i]) + wt * d
+            line_nb(s, older, i - lag, newer, i, into, i, wa, wb, middle)
+    elif kind == TREND:
+        for i in range(low, stop):
+            trend_nb(s, older, i - lag, newer, i, into, i, wa, wb, middle)
     elif kind == SKEW:
-        w3 = ww * (wa - wb)
         for i in range(low, stop):
-            x = s[older, 0, i - lag]
-            d = s[newer, 0, i] - x
-            va = s[older, 1, i - lag]
-            vb = s[newer, 1, i]
-            s[into, 0, i] = x + wb * d
-            s[into, 1, i] = (wa * va + wb * vb) + ww * (d * d)
-            third = wa * s[older, 2, i - lag] + wb * s[newer, 2, i]
-            s[into, 2, i] = third + d * (3.0 * ww * (vb - va) + w3 * (d * d))
+            skew_nb(s, older, i - lag, newer, i, into, i, wa, wb)
     elif kind == PAIR:
         for i in range(low, stop):
-            x = s[older, 0, i - lag]
-            y = s[older, 1, i - lag]
-            dx = s[newer, 0, i] - x
-            dy = s[newer, 1, i] - y
-            s[into, 0, i] = x + wb * dx
-            s[into, 1, i] = y + wb * dy
-            s[into, 2, i] = (wa * s[older, 2, i - lag] + wb * s[newer, 2, i]) + ww * (dx * dx)
-            s[into, 3, i] = (wa * s[older, 3, i - lag] + wb * s[newer, 3, i]) + ww * (dy * dy)
-            s[into, 4, i] = (wa * s[older, 4, i - lag] + wb * s[newer, 4, i]) + ww * (dx * dy)
+            pair_nb(s, older, i - lag, newer, i, into, i, wa, wb)
     elif kind == DRAWDOWN:
         for i in range(low, stop):
-            top = s[older, 0, i - lag]
-            bottom = s[newer, 1, i]
-            s[into, 0, i] = max(top, s[newer, 0, i])
-            s[into, 1, i] = min(s[older, 1, i - lag], bottom)
-            s[into, 2, i] = min(s[older, 2, i - lag], s[newer, 2, i], bottom / top)
+            drawdown_nb(s, older, i - lag, newer, i, into, i)
     elif kind == EXTREMES:
         for i in range(low, stop):
-            s[into, 0, i] = max(s[older, 0, i - lag], s[newer, 0, i])
-            s[into, 1, i] = min(s[older, 1, i - lag], s[newer, 1, i])
+            extremes_nb(s, older, i - lag, newer, i, into, i)
+    elif kind == HIGHEST:
+        for i in range(low, stop):
+            highest_nb(s, older, i - lag, newer, i, into, i)
     elif kind == RECENCY:
         ago = float(lag)
         for i in range(low, stop):
-            x = s[older, 0, i - lag]
-            y = s[newer, 0, i]
-            s[into, 0, i] = max(x, y)
-            s[into, 1, i] = s[newer, 1, i] if y >= x else s[older, 1, i - lag] + ago
-            x = s[older, 2, i - lag]
-            y = s[newer, 2, i]
-            s[into, 2, i] = min(x, y)
-            s[into, 3, i] = s[newer, 3, i] if y <= x else s[older, 3, i - lag] + ago
+            recency_nb(s, older, i - lag, newer, i, into, i, ago)
 
 
 @njit
-def tree_nb(kind: np.int64, n: int, first: np.uint64, stop: np.uint64, s: Array) -> np.int64:
-    """Compute a statistic of the n-bar windows that end at rows first..stop−1.
+def tree_nb(kind: np.int64, n: int, first: np.uint64, stop: np.uint64, s: Array) -> np.uint64:
+    """Compute a statistic of the n-bar windows that end at bars first..stop−1.
 
     Parameters
     ----------
@@ -213,45 +194,43 @@ def tree_nb(kind: np.int64, n: int, first: np.uint64, stop: np.uint64, s: Array)
     n : int
         Window, ≥ 1.
     first, stop : uint64
-        Rows to fill; first ≥ n − 1.
+        Bars to fill; n − 1 ≤ first < stop.
     s : (SCRATCH_SLOTS, SCRATCH_ROWS, T) float64, changed in place
-        Rows first − n + 1..stop − 1 of slot 0 hold the statistics of single bars.
+        Bars first − n + 1..stop − 1 of slot 0 hold the statistics of single bars.
 
     Returns
     -------
-    int64
-        The slot whose rows first..stop−1 hold the result.
+    uint64
+        The slot whose bars first..stop−1 hold the result.
     """
-    size = U(n)
     one = U(1)
-    two = U(2)
+    size = U(n)
     low = first + one - size
     m = one  # bars in a doubled block
     done = U(0)  # bars merged so far
-    level = np.int64(0)
-    merged = np.int64(2)
+    level = U(0)
+    merged = U(2)
     while True:
-        last = m + m > size
-        if kind >= EXTREMES and last:
-            # Counting a bar twice does not change an extreme: two overlapping blocks make the window.
-            if m == size:
-                return level
-            newer, lag, a, b, begin, into = level, size - m, m, m, first, 1 - level
-            done = size
-        elif kind < EXTREMES and (size - done) & m:
+        if kind < EXTREMES and (size - done) & m:
             if done == U(0):
                 if m == size:
                     return level
-                for k in range(_ROWS[kind]):
+                for r in range(ROWS[kind]):
                     for i in range(first, stop):
-                        s[merged, k, i] = s[level, k, i]
+                        s[merged, r, i] = s[level, r, i]
                 done = m
                 continue
-            newer, lag, a, b, begin, into = merged, done, m, done, first, 5 - merged
+            newer, lag, others, begin, into = merged, done, done, first, U(5) - merged
             done = done + m
+        elif m + m > size:
+            # Counting a bar twice does not change an extreme: two overlapping blocks make the window.
+            if m == size:
+                return level
+            newer, lag, others, begin, into = level, size - m, m, first, one - level
+            done = size
         else:
-            newer, lag, a, b, begin, into = level, m, m, m, low + two * m - one, 1 - level
-        merge_nb(kind, level, newer, lag, float(a), float(b), begin, stop, into, s)
+            newer, lag, others, begin, into = level, m, m, low + m + m - one, one - level
+        merge_nb(kind, level, newer, lag, float(m), float(others), begin, stop, into, s)
         if done == size:
             return into
         if newer == level:
@@ -261,14 +240,14 @@ def tree_nb(kind: np.int64, n: int, first: np.uint64, stop: np.uint64, s: Array)
             merged = into
 
 
-@njit
+@inlined
 def copy_nb(x: Array, column: int, low: np.uint64, stop: np.uint64, row: int, s: Array) -> None:
     """Load bars low..stop−1 of a column into a row of slot 0."""
     for i in range(low, stop):
         s[0, row, i] = x[column, i]
 
 
-@njit
+@inlined
 def clear_nb(kind: np.int64, low: np.uint64, stop: np.uint64, s: Array) -> None:
     """Complete rows low..stop−1 of slot 0, in which the series are loaded: a single bar has no spread."""
     if kind == RECENCY:
@@ -280,6 +259,6 @@ def clear_nb(kind: np.int64, low: np.uint64, stop: np.uint64, s: Array) -> None:
             s[0, 1, i] = s[0, 0, i]
             s[0, 2, i] = 1.0
     elif VARIANCE <= kind <= PAIR:
-        for k in range(2 if kind == PAIR else 1, _ROWS[kind]):
+        for k in range(2 if kind == PAIR else 1, ROWS[kind]):
             for i in range(low, stop):
                 s[0, k, i] = 0.0

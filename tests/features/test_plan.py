@@ -12,9 +12,9 @@ from tests.features.helpers import NAMES, differing, sample_panel, whole
 
 READS = {
     **dict.fromkeys(
-        (do.DIST, do.CCI, do.PATH, do.ANNUAL, do.LESS, do.VOLUME_RATIO, do.OBV_SLOPE, do.RANK), 1
+        (do.DIST, do.SLOPE, do.CCI, do.PATH, do.ANNUAL, do.LESS, do.VOLUME_RATIO, do.OBV_SLOPE, do.RANK), 1
     ),
-    **dict.fromkeys((do.OVER, do.CROSS, do.LINE_FIT, do.CHANNEL, do.WILLR, do.MFI, do.AROON, do.BANDS), 2),
+    **dict.fromkeys((do.OVER, do.CROSS, do.R2, do.POSITION, do.WILLR, do.MFI, do.AROON, do.BANDS), 2),
     **dict.fromkeys((do.SKEWNESS, do.SHARE, do.VWAP_DIST, do.DOLLAR_Z, do.Z, do.ADAPTIVE), 2),
     **dict.fromkeys((do.RANGES, do.YANG_ZHANG, do.HALF_LIFE, do.AUTOCORR), 3),
     **dict.fromkeys((do.VARIANCE_RATIO, do.MOMENTUM_SCORE), 4),

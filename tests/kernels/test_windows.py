@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from research.kernels import windows as w
+from research.kernels.folds import fold_nb
 
 T = 300
 
@@ -23,7 +24,10 @@ def tree(kind, series, n, first, stop):
     for row, x in series.items():
         s[0, row, low:stop] = x[low:stop]
     w.clear_nb(kind, np.uint64(low), np.uint64(stop), s)
-    slot = w.tree_nb(kind, n, np.uint64(first), np.uint64(stop), s)
+    if stop - first == 1:
+        slot = fold_nb(kind, n, np.uint64(first), s)
+    else:
+        slot = w.tree_nb(kind, n, np.uint64(first), np.uint64(stop), s)
     return s[slot, :, first:stop].copy()
 
 
@@ -124,7 +128,19 @@ def test_drawdown(n, x):
         assert got[i] == pytest.approx(float((window / np.maximum.accumulate(window)).min()), rel=1e-15)
 
 
-KINDS = [w.MEAN, w.MEANS_3, w.VARIANCE, w.LINE, w.SKEW, w.PAIR, w.DRAWDOWN, w.EXTREMES, w.RECENCY]
+KINDS = [
+    w.MEAN,
+    w.MEANS_3,
+    w.VARIANCE,
+    w.LINE,
+    w.TREND,
+    w.SKEW,
+    w.PAIR,
+    w.DRAWDOWN,
+    w.EXTREMES,
+    w.HIGHEST,
+    w.RECENCY,
+]
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -135,12 +151,13 @@ def test_bits_do_not_depend_on_position_or_block(kind, n, x, y):
     )
     series = {row: (x, y, x * y)[k] for k, row in enumerate(rows)}
     # Of some statistics only some rows are meant to be read.
-    read = {w.MEAN: 1, w.VARIANCE: 2, w.EXTREMES: 2, w.RECENCY: 4, w.PAIR: 5}.get(kind, 3)
+    counts = {w.MEAN: 1, w.VARIANCE: 2, w.EXTREMES: 2, w.HIGHEST: 1, w.RECENCY: 4, w.PAIR: 5}
+    read = [0, 2] if kind == w.TREND else list(range(counts.get(kind, 3)))
     whole = tree(kind, series, n, n - 1, T)
     for size in (1, 2, 3, 5, 8, 13, 64):
         for at in range(n - 1, T - size + 1, 7 * size):
             part = tree(kind, series, n, at, at + size)
-            assert np.array_equal(part[:read], whole[:read, at - n + 1 : at - n + 1 + size]), (size, at)
+            assert np.array_equal(part[read], whole[read, at - n + 1 : at - n + 1 + size]), (size, at)
 
 
 @pytest.mark.parametrize("value", [0.1, 1 / 3, 4.605170185988091, 1e300, 5e-300])
