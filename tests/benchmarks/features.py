@@ -131,9 +131,7 @@ def main() -> None:
     cores = os.cpu_count() or 1
     print(f"{SYMBOLS} symbols × {BARS} bars ({machine()}); TA-Lib {talib.__version__}")
     print(f"medians of {REPEATS}, ns per value\n")
-    print(
-        f"{'feature':<42}{f'ours, {cores} cores':>15}{'TA-Lib, 1':>12}{f'TA-Lib, {cores}':>12}{'ratio':>8}"
-    )
+    print(f"{'feature':<42}{f'ours, {cores} cores':>15}{'TA-Lib, 1':>12}{f'TA-Lib, {cores}':>12}{'ratio':>8}")
     together = {name: names for names in SHARED for name in names}
     slower = []
     done: set[str] = set()
