@@ -237,10 +237,9 @@ def main() -> None:
     fresh = time.perf_counter() - start
     print(f"the same with adjustment, into fresh memory: {fresh:.2f} s, {fresh / values:.2f} ns per value")
     if lost:
-        # A program that takes no longer than an empty one was not measured: first touches of memory, or neighbours.
-        print(
-            f"no verdict: {len(lost)} figures of ours are 0 or less after subtraction ({', '.join(lost[:5])} …)"
-        )
+        # A program that takes no longer than an empty one was not measured.
+        some = ", ".join(lost[:5])
+        print(f"no verdict: {len(lost)} of our figures are 0 or less after subtraction ({some} …)")
         return
     for head, names_ in slower.items():
         print(f"slower than TA-Lib's {head!r} on: {', '.join(names_) or 'none'}")
