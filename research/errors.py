@@ -12,6 +12,8 @@ any of them into that line on stderr and the exit status beside it::
         ├── DataError            2   bars that break a rule: symbol, row, count
         ├── NotEnoughHistory     2   fewer bars than the warm-up or span needs
         ├── BudgetError          2   a chunk that cannot fit the memory budget
+        ├── MissingExtra         2   a library that an extra brings is not installed
+        ├── ArtifactError        2   a model artifact that is damaged, or of other make
         └── SnapshotMismatch     2   state saved by other kernels or settings
 """
 
@@ -21,10 +23,12 @@ import difflib
 from collections.abc import Iterable
 
 __all__ = [
+    "ArtifactError",
     "BadValue",
     "BudgetError",
     "DataError",
     "Interrupted",
+    "MissingExtra",
     "NotEnoughHistory",
     "OnepathError",
     "OutputError",
@@ -70,6 +74,14 @@ class NotEnoughHistory(UsageError):
 
 class BudgetError(UsageError):
     """Work that cannot fit its memory budget even in the smallest chunk."""
+
+
+class MissingExtra(UsageError):
+    """A library that is not installed; names the extra of onepath that brings it."""
+
+
+class ArtifactError(UsageError):
+    """A model artifact that is damaged, incomplete, or was made by other kernels, features or settings."""
 
 
 class SnapshotMismatch(UsageError):

@@ -54,7 +54,7 @@ log = logging.getLogger(__name__)
 
 # Every package whose files may hold jitted functions.
 _PACKAGE: Final = Path(__file__).resolve().parents[1]
-_SOURCES: Final = ("kernels", "strategies", "learning")
+_SOURCES: Final = ("kernels", "strategies")
 _KEEP_SECONDS: Final = 30 * 24 * 3600
 _numba: Any = numba
 _config: Any = config
@@ -67,9 +67,9 @@ def kernel_hash() -> str:
     Returns
     -------
     str
-        16 hexadecimal digits of SHA-256 over the names and bytes of ``kernels/*.py``,
-        ``strategies/*.py`` and ``learning/*.py``. Two programs with equal fingerprints
-        compute the same bits, so a snapshot carries it.
+        16 hexadecimal digits of SHA-256 over the names and bytes of ``kernels/*.py`` and
+        ``strategies/*.py``. Two programs with equal fingerprints compute the same bits, so a
+        snapshot carries it.
 
     Examples
     --------
