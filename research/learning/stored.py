@@ -6,6 +6,7 @@ In: a store's folder, a version's id. Out: facts and bytes whose every digest wa
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import re
@@ -146,7 +147,7 @@ def _read(path: Path, most: int) -> bytes:
                 raise ArtifactError(f"{path.name} must be a plain file, is a folder, pipe or device")
             if status.st_size > most:
                 raise ArtifactError(f"{path.name} must have {most:,} bytes at most, has {status.st_size:,}")
-            return file.read(most)
+            return file.read(status.st_size)
     except OSError as problem:
         raise ArtifactError(f"{path.name} must be a readable plain file ({why(problem)})") from problem
 
@@ -158,4 +159,6 @@ def train_one(store: Path) -> str:
 
 def why(problem: OSError) -> str:
     """Say what the system said, in its words."""
+    if problem.errno == errno.ELOOP:
+        return "it is a link"
     return problem.strerror or type(problem).__name__
