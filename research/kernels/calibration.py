@@ -66,34 +66,36 @@ def platt_nb(slope: float, intercept: float, p: float) -> float:
 
 
 @njit
-def objective_nb(logit: Array, y: Array, count: int, l2: float, slope: float, intercept: float) -> float:
-    """Return the penalised log loss of a line."""
+def slopes_nb(
+    logit: Array, y: Array, count: int, l2: float, slope: float, intercept: float
+) -> tuple[float, float, float, float, float, float]:
+    """Return the penalised log loss of a line, its gradient (s, c), and its Hessian (ss, sc, cc)."""
     value = 0.5 * l2 * ((slope - 1.0) * (slope - 1.0) + intercept * intercept)
+    gs, gc = l2 * (slope - 1.0), l2 * intercept
+    hss, hsc, hcc = l2, 0.0, l2
     for i in range(count):
-        z = slope * logit[i] + intercept
+        x = logit[i]
+        z = slope * x + intercept
+        e = math.exp(-abs(z))
+        p = 1.0 / (1.0 + e) if z >= 0.0 else e / (1.0 + e)
         against = -z if y[i] > 0.5 else z
-        value += max(against, 0.0) + math.log1p(math.exp(-abs(against)))
-    return value
+        miss = p - 1.0 if y[i] > 0.5 else p
+        spread = e / ((1.0 + e) * (1.0 + e))
+        value += max(against, 0.0) + math.log1p(e)
+        gs += miss * x
+        gc += miss
+        hss += spread * x * x
+        hsc += spread * x
+        hcc += spread
+    return value, gs, gc, hss, hsc, hcc
 
 
 @njit
 def newton_nb(logit: Array, y: Array, count: int, l2: float, free: bool, out: Array) -> None:
     """Minimise from `out` on, over slope and intercept, or over the intercept alone where not `free`."""
-    value = objective_nb(logit, y, count, l2, out[0], out[1])
+    here = slopes_nb(logit, y, count, l2, out[0], out[1])
     for _ in range(_STEPS):
-        # Gradient g and Hessian h of the objective; s is slope, c is intercept.
-        gs, gc = l2 * (out[0] - 1.0), l2 * out[1]
-        hss, hsc, hcc = l2, 0.0, l2
-        for i in range(count):
-            x = logit[i]
-            p = sigmoid_nb(out[0] * x + out[1])
-            miss = p - 1.0 if y[i] > 0.5 else p
-            spread = p * (1.0 - p)
-            gs += miss * x
-            gc += miss
-            hss += spread * x * x
-            hsc += spread * x
-            hcc += spread
+        value, gs, gc, hss, hsc, hcc = here
         if free:
             determinant = hss * hcc - hsc * hsc
             ds = (hcc * gs - hsc * gc) / determinant
@@ -103,15 +105,14 @@ def newton_nb(logit: Array, y: Array, count: int, l2: float, free: bool, out: Ar
         step = 1.0
         for _ in range(_HALVINGS):
             slope, intercept = out[0] - step * ds, out[1] - step * dc
-            after = objective_nb(logit, y, count, l2, slope, intercept)
+            here = slopes_nb(logit, y, count, l2, slope, intercept)
             # At the bottom a good step changes the objective by rounding alone.
-            if after <= value + 1e-14 * abs(value):
+            if here[0] <= value + 1e-14 * abs(value):
                 break
             step *= 0.5
+        out[0], out[1] = slope, intercept
         # Written so that NaN ends the loop as well, and is kept.
-        moved = max(abs(step * ds), abs(step * dc))
-        out[0], out[1], value = slope, intercept, after
-        if not moved > _CLOSE:
+        if not max(abs(step * ds), abs(step * dc)) > _CLOSE:
             break
 
 
