@@ -24,8 +24,16 @@ def test_overlap_needs_turns():
     assert turns.delay < 1300
 
 
+def test_labels_of_different_symbols_overlap_too():
+    plain = drift.measure(np.random.default_rng(4), 8, 0.3, 20, overlap=False, every=20)
+    turns = drift.measure(np.random.default_rng(4), 8, 0.3, 20, overlap=True, every=20)
+    assert plain.at_reference > 4, "no label shares a bar with another of its symbol, and yet"
+    assert turns.at_reference <= 0.8
+    assert turns.at_edge <= 1.2
+
+
 def test_command_prints_every_row(capsys, monkeypatch):
     monkeypatch.setattr(drift, "SPAN", 200)
     monkeypatch.setattr(drift, "PATIENCE", 300)
     drift.main(["--runs", "1", "--seed", "3"])
-    assert len(capsys.readouterr().out.splitlines()) == 3 + 15
+    assert len(capsys.readouterr().out.splitlines()) == 3 + 7 + 16
