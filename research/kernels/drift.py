@@ -13,9 +13,9 @@ Labels that overlap break the condition: yesterday's labels already tell most of
 on every bar `detect_nb` gives 4 to 18 false alarms where one is allowed; and 3 to 15 where the labels of each
 symbol follow one another but those of other, correlated symbols overlap, which no uniqueness by symbol shows.
 `detect_overlap_nb` takes turns: as many detectors as a label lives bars, one per bar in rotation, so each of
-them sees labels that share no bar with those it saw before. By measurement, not by theorem, it holds the rate:
-0.4 to 0.7. Its delay is longer, since overlapping labels know less: 750 to 1,230 bars from 53 to 47 %, against
-160 to 230. ``python -m tests.studies drift`` measures all of it.
+them sees labels that share no bar with those it saw before. By measurement, not by theorem, it holds the
+rate: 0.4 to 0.7. Its delay is longer, since overlapping labels know less: 750 to 1,230 bars from 53 to 47 %,
+against 160 to 230. ``python -m tests.studies drift`` measures all of it.
 
 Source: Shin, Ramdas and Rinaldo, "E-detectors: a nonparametric framework for sequential change detection",
 2024, after Shiryaev 1963 and Roberts 1966.
