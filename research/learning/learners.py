@@ -16,6 +16,7 @@ from research.errors import UnknownName
 from research.learning.boosters import read_lightgbm, read_xgboost, train_lightgbm, train_xgboost
 from research.learning.contract import MIN_ROWS, Fitted, Learner
 from research.learning.forests import read_boosting, read_forest, train_boosting, train_forest
+from research.learning.lstm import SEQUENCE, read_lstm, train_lstm
 
 __all__ = ["LEARNERS", "MIN_ROWS", "Fitted", "Learner", "available", "learner_named"]
 
@@ -78,6 +79,16 @@ _KNOWN: Final = (
         },
         train=train_xgboost,
         read=read_xgboost,
+    ),
+    Learner(
+        name="lstm",
+        library="torch",
+        extra="lstm",
+        sequence=SEQUENCE,
+        suffix="npz",
+        params={"hidden": 16, "epochs": 4, "batch": 128, "rate": 0.003, "decay": 0.01, "clip": 5.0},
+        train=train_lstm,
+        read=read_lstm,
     ),
 )
 LEARNERS: Final[Mapping[str, Learner]] = MappingProxyType({learner.name: learner for learner in _KNOWN})
