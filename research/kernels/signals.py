@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from research.kernels.jit import njit
 
-__all__ = ["N_SIGNALS", "SIGNAL_NAMES", "enter_nb", "known_nb"]
+__all__ = ["N_SIGNALS", "SIGNAL_NAMES", "enter_nb", "kelly_cap_nb", "known_nb"]
 
 ENTRY = 0  # +1 wants long, -1 wants short, 0 wants nothing
 EXIT = 1  # +1 closes a long, -1 closes a short, 2 closes either, 0 closes nothing
@@ -42,6 +42,7 @@ P_STOP, P_STOP_ATR, P_TARGET, P_TARGET_ATR, P_TRAIL, P_TRAIL_ATR, P_LIMIT = 6, 7
 N_SHARED = 13
 
 _FEATURE_YEAR = 252.0  # the year in which the vol_* features are stated, whatever the bar
+_FEW_LABELS = 30.0  # effective labels below which win and loss sizes say nothing
 _WIDEST_STOP = 0.99  # a stop at or below zero would protect nothing and say that it does
 
 
@@ -88,6 +89,17 @@ def weight_nb(volatility: float, risk_score: float, stop: float, params: NDArray
         weight = min(weight, params[P_RISK_CAP] / stop)
     weight *= 1.0 - params[P_RISK_AVERSION] * risk_score / 100.0
     return weight
+
+
+@njit
+def kelly_cap_nb(weight: float, kelly: float, effective: float, fraction: float, least: float) -> float:
+    """Cap a weight by a share of the shrunk Kelly fraction, or by `least` while few labels are on record.
+
+    A fraction that is not known is weight 0.
+    """
+    if not kelly > 0.0 or not effective > 0.0:
+        return 0.0
+    return min(weight, least if effective < _FEW_LABELS else fraction * kelly)
 
 
 @njit

@@ -1,0 +1,417 @@
+"""The online loop between two retrainings: settle what has matured, weigh, calibrate, predict.
+
+In: what the learners say of each row (raw probabilities), the labels that settle at each bar, and the
+`Belief` carried so far. Out: the belief some bars later, and one column of predictions per bar and
+symbol. A bar, in this order:
+
+1. *Settle.* Each label that matured at this bar, traded or not: its win or loss joins the record; if the
+   ensemble had spoken of it, Fixed-Share moves the weights, the pair (said, came) joins the calibration
+   record, and champion and challenger are scored on it.
+2. *Recalibrate* and take win and loss sizes anew, if anything settled; step the drift detector.
+3. *Stop* if a retraining is due: the caller fits models, and comes back to step 4 of the same bar.
+4. *Speak.* Mix the learners, calibrate, rank, size; remember what was said until its label settles.
+
+A prediction at close t thus rests on labels settled at or before t. Running bars A+B gives the bits of
+running A and then B with the belief that A left: live is a block of one bar.
+
+Experts are the L learners, then two plain ones: the base rate and the equal-weight mean. A learner
+without a model sleeps (NaN) and keeps its weight.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from research.kernels.calibration import platt_fit_nb, platt_nb
+from research.kernels.drift import ALARM as DRIFTED
+from research.kernels.drift import detect_overlap_nb
+from research.kernels.jit import njit
+from research.kernels.kelly import break_even_nb, shrunk_kelly_nb
+from research.kernels.mixing import log_loss_nb, mix_nb, share_nb
+from research.kernels.rank import percentile_nb
+
+__all__ = [
+    "ALARM",
+    "DONE",
+    "N_PLAIN",
+    "N_PREDICTIONS",
+    "PREDICTION_NAMES",
+    "SCHEDULE",
+    "Belief",
+    "new_belief",
+    "refer_nb",
+    "speak_nb",
+]
+
+F64 = NDArray[np.float64]
+I64 = NDArray[np.int64]
+
+# Rows of the predictions.
+PROBABILITY = 0  # calibrated probability that the label is 1
+EDGE = 1  # probability − break-even probability
+CONFIDENCE = 2  # 0..1, see `rank`
+KELLY = 3  # shrunk Kelly fraction, ≥ 0, neither quartered nor capped
+EFFECTIVE = 4  # effective number of labels behind win and loss sizes
+BREAK_EVEN = 5  # probability at which the expected net return is 0
+N_PREDICTIONS = 6
+PREDICTION_NAMES = ("probability", "edge", "confidence", "kelly", "effective_labels", "break_even")
+
+N_PLAIN = 2  # base rate, equal-weight mean
+
+# What `speak_nb` stopped for.
+DONE, SCHEDULE, ALARM = 0, 1, 2
+
+# Numbers that the loop carries, `Belief.carried`.
+SINCE = 0  # bars since the last retraining
+SETTLED = 1  # labels settled so far
+DRIFT = 2  # the detector's statistic
+REFERENCE = 3  # hit rate that it holds the present one against; NaN: none yet
+HITS, HIT_COUNT = 4, 5  # hits and labels of this bar
+RING_AT, RING_N = 6, 7  # record of wins and losses
+SAID_AT, SAID_N = 8, 9  # record of (said, came)
+BASE, WIN, LOSS, WEIGHT_SUM = 10, 11, 12, 13  # taken from the record of wins and losses
+SLOPE, INTERCEPT = 14, 15  # calibration
+RATE_AT, RATE_N = 16, 17  # record of hit rates
+N_CARRIED = 18
+
+# Settings, by position.
+EVERY = 0  # bars between retrainings
+FIRST = 1  # settled labels before the first fit
+SHARE = 2  # Fixed-Share's alpha
+RIDGE = 3  # pull of the calibration toward "leave it alone"
+BY_RANK = 4  # confidence: 1 rank, 0 probability
+DRIFT_LABELS = 5  # pairs on record before the detector starts
+N_SETTINGS = 6
+
+# Rows of `Belief.said` behind the experts': challengers, then these two.
+_MIXED, _CALIBRATED = 0, 1
+# The drift detector has nothing to bet below this hit rate.
+_LEAST_REFERENCE = 0.2
+
+
+class Belief(NamedTuple):
+    """What the loop carries between bars; arrays only, so that a snapshot is their bytes.
+
+    Attributes
+    ----------
+    weights : (M,) float64
+        Of the experts; sum 1.
+    carried : (N_CARRIED,) float64
+    net, span : (C,) float64
+        Ring of settled labels: net return, and 1 / bars it lasted (its share of an independent label).
+    logit, came : (C,) float64
+        Ring of predictions that settled: logit of the mixture, label.
+    rate : (C,) float64
+        Ring of hit rates, one per bar at which predictions settled.
+    distance : (N, W) float64
+        Ring per symbol of |p − base|, for the rank.
+    ranked : (N, 2) int64
+        Place and count in that ring.
+    birth : (N, H) int64
+        Bars whose labels are open; −1 none.
+    said : (N, H, M + L + 2) float64
+        What experts, challengers, mixture and calibration said at those bars.
+    slot : (N,) int64
+        Next slot to use.
+    duel : (L, 3) float64
+        Labels scored; log loss of champion; log loss of challenger.
+    turns : (H,) float64
+        Drift detectors, one per bar of a label's life.
+    """
+
+    weights: F64
+    carried: F64
+    net: F64
+    span: F64
+    logit: F64
+    came: F64
+    rate: F64
+    distance: F64
+    ranked: I64
+    birth: I64
+    said: F64
+    slot: I64
+    duel: F64
+    turns: F64
+
+
+def new_belief(n_symbols: int, n_learners: int, *, memory: int, window: int, slots: int) -> Belief:
+    """Return the belief of a loop that has seen nothing.
+
+    Parameters
+    ----------
+    n_symbols, n_learners : int
+    memory : int
+        Labels on record for sizes and calibration, C.
+    window : int
+        Bars of the confidence rank, W.
+    slots : int
+        Labels per symbol that can be open at once, H.
+    """
+    m = n_learners + N_PLAIN
+    carried = np.zeros(N_CARRIED)
+    carried[[REFERENCE, BASE, WIN, LOSS]] = np.nan
+    carried[SLOPE] = 1.0
+    return Belief(
+        weights=np.full(m, 1.0 / m),
+        carried=carried,
+        net=np.zeros(memory),
+        span=np.zeros(memory),
+        logit=np.zeros(memory),
+        came=np.zeros(memory),
+        rate=np.zeros(memory),
+        distance=np.zeros((n_symbols, window)),
+        ranked=np.zeros((n_symbols, 2), np.int64),
+        birth=np.full((n_symbols, slots), -1, np.int64),
+        said=np.full((n_symbols, slots, m + n_learners + 2), np.nan),
+        slot=np.zeros(n_symbols, np.int64),
+        duel=np.zeros((n_learners, 3)),
+        turns=np.zeros(slots),
+    )
+
+
+@njit
+def settle_nb(belief: Belief, symbol: int, birth: int, t_end: int, net: float, alpha: float) -> None:
+    """Learn from one settled label."""
+    carried, weights = belief.carried, belief.weights
+    m = weights.size
+    learners = belief.duel.shape[0]
+    y = 1.0 if net > 0.0 else 0.0
+    at = int(carried[RING_AT])
+    belief.net[at] = net
+    belief.span[at] = 1.0 / (t_end - birth)
+    carried[RING_AT] = (at + 1) % belief.net.size
+    carried[RING_N] = min(carried[RING_N] + 1.0, float(belief.net.size))
+    carried[SETTLED] += 1.0
+    for h in range(belief.birth.shape[1]):
+        if belief.birth[symbol, h] != birth:
+            continue
+        belief.birth[symbol, h] = -1
+        said = belief.said[symbol, h]
+        mixed, calibrated = said[m + learners + _MIXED], said[m + learners + _CALIBRATED]
+        if not mixed == mixed:
+            return
+        share_nb(weights, said[:m], y, alpha)
+        at = int(carried[SAID_AT])
+        hit = 1.0 if (calibrated > 0.5) == (y > 0.5) else 0.0
+        belief.logit[at] = math.log(mixed / (1.0 - mixed))
+        belief.came[at] = y
+        carried[SAID_AT] = (at + 1) % belief.logit.size
+        carried[SAID_N] = min(carried[SAID_N] + 1.0, float(belief.logit.size))
+        carried[HITS] += hit
+        carried[HIT_COUNT] += 1.0
+        for k in range(learners):
+            champion, challenger = said[k], said[m + k]
+            if champion == champion and challenger == challenger:
+                belief.duel[k, 0] += 1.0
+                belief.duel[k, 1] += log_loss_nb(champion, y)
+                belief.duel[k, 2] += log_loss_nb(challenger, y)
+        return
+
+
+@njit
+def resize_nb(belief: Belief) -> None:
+    """Take base rate, mean win, mean loss and the effective number of labels from the record."""
+    carried = belief.carried
+    n = int(carried[RING_N])
+    wins = losses = 0
+    won = lost = weight = 0.0
+    for k in range(n):
+        weight += belief.span[k]
+        if belief.net[k] > 0.0:
+            wins += 1
+            won += belief.net[k]
+        else:
+            losses += 1
+            lost -= belief.net[k]
+    carried[BASE] = wins / n if n > 0 else math.nan
+    carried[WIN] = won / wins if wins > 0 else math.nan
+    carried[LOSS] = lost / losses if losses > 0 else math.nan
+    carried[WEIGHT_SUM] = weight
+
+
+@njit
+def watch_nb(belief: Belief, bar: int) -> bool:
+    """Step the drift detector on the hits of the labels that settled at this bar; say if it alarms."""
+    carried = belief.carried
+    rate = math.nan
+    if carried[HIT_COUNT] > 0.0:
+        rate = carried[HITS] / carried[HIT_COUNT]
+        at = int(carried[RATE_AT])
+        belief.rate[at] = rate
+        carried[RATE_AT] = (at + 1) % belief.rate.size
+        carried[RATE_N] = min(carried[RATE_N] + 1.0, float(belief.rate.size))
+    carried[HITS] = carried[HIT_COUNT] = 0.0
+    if not carried[REFERENCE] == carried[REFERENCE]:
+        return False
+    carried[DRIFT] = detect_overlap_nb(belief.turns, bar, rate, carried[REFERENCE])
+    return bool(carried[DRIFT] >= DRIFTED)
+
+
+@njit
+def refer_nb(belief: Belief, settings: F64) -> None:
+    """Set the hit rate that drift is measured from, a mean over bars as the detector's own is."""
+    carried = belief.carried
+    carried[DRIFT] = 0.0
+    belief.turns[:] = 0.0
+    if carried[SAID_N] < settings[DRIFT_LABELS]:
+        return
+    n = int(carried[RATE_N])
+    rates = 0.0
+    for k in range(n):
+        rates += belief.rate[k]
+    carried[REFERENCE] = max(rates / n, _LEAST_REFERENCE)
+
+
+@njit
+def predict_nb(belief: Belief, j: int, bar: int, said: F64, settings: F64, out: F64, spoken: F64) -> None:
+    """Speak of symbol `j` at `bar`: fill the plain experts, mix, calibrate, rank, size, remember."""
+    carried, weights = belief.carried, belief.weights
+    m = weights.size
+    learners = belief.duel.shape[0]
+    total, awake = 0.0, 0
+    for k in range(learners):
+        if said[k] == said[k]:
+            total += said[k]
+            awake += 1
+    base = carried[BASE]
+    said[learners] = base if awake > 0 else math.nan
+    said[learners + 1] = total / awake if awake > 0 else math.nan
+    for k in range(m):
+        spoken[k] = said[k]
+    for q in range(out.size):
+        out[q] = math.nan
+    if awake == 0:
+        return
+    mixed = min(max(mix_nb(weights, said[:m]), 0.01), 0.99)
+    p = platt_nb(carried[SLOPE], carried[INTERCEPT], mixed)
+    said[m + learners + _MIXED] = mixed
+    said[m + learners + _CALIBRATED] = p
+    h = belief.slot[j]
+    belief.birth[j, h] = bar
+    for k in range(said.size):
+        belief.said[j, h, k] = said[k]
+    belief.slot[j] = (h + 1) % belief.birth.shape[1]
+
+    win, loss, effective = carried[WIN], carried[LOSS], carried[WEIGHT_SUM]
+    level = break_even_nb(win, loss)
+    out[PROBABILITY] = p
+    out[EDGE] = p - level
+    out[BREAK_EVEN] = level
+    out[EFFECTIVE] = effective
+    out[KELLY] = shrunk_kelly_nb(p, win, loss, p * (1.0 - p) / effective) if effective > 0.0 else 0.0
+    if settings[BY_RANK] != 0.0:
+        away = abs(p - base)
+        at, n = belief.ranked[j, 0], belief.ranked[j, 1]
+        belief.distance[j, at] = away
+        size = belief.distance.shape[1]
+        belief.ranked[j, 0] = (at + 1) % size
+        n = min(n + 1, size)
+        belief.ranked[j, 1] = n
+        out[CONFIDENCE] = percentile_nb(belief.distance[j], n, away)
+    else:
+        out[CONFIDENCE] = max(p, 1.0 - p)
+
+
+@njit
+def speak_nb(
+    belief: Belief,
+    settings: F64,
+    first: int,
+    start: int,
+    stop: int,
+    resumed: bool,
+    t_end: I64,
+    symbol: I64,
+    birth: I64,
+    net: F64,
+    event: int,
+    raw: F64,
+    asked: NDArray[np.bool_],
+    out: F64,
+    spoken: F64,
+    weights: F64,
+) -> tuple[int, int, int]:
+    """Run the loop over bars until the block ends or a retraining is due.
+
+    Parameters
+    ----------
+    belief : Belief
+        Changed in place.
+    settings : (N_SETTINGS,) float64
+    first : int
+        Bar number of the block's first bar.
+    start, stop : int
+        Bars of the block to run.
+    resumed : bool
+        Bar `start` has been settled; models were just fitted.
+    t_end, symbol, birth : (R,) int64
+        Labels of the block, by bar at which they settled.
+    net : (R,) float64
+    event : int
+        First label not yet settled.
+    raw : (2L, N, B) float64
+        What champions, then challengers say; NaN: has no model, or was not asked.
+    asked : (N, B) bool
+        Whether a row is spoken of: the symbol has a bar and its features are complete.
+    out : (N_PREDICTIONS, N, B) float64, changed in place
+    spoken : (M, N, B) float64, changed in place
+        What each expert said.
+    weights : (M, B) float64, changed in place
+        At each bar, after settling.
+
+    Returns
+    -------
+    int, int, int
+        Bar reached (not yet spoken of if a retraining is due), next label, DONE, SCHEDULE or ALARM.
+    """
+    carried = belief.carried
+    learners = belief.duel.shape[0]
+    m = belief.weights.size
+    said = np.empty(m + learners + 2)
+    column, column_m = np.empty(out.shape[0]), np.empty(m)
+    for i in range(start, stop):
+        if not (resumed and i == start):
+            before = event
+            while event < t_end.size and t_end[event] == first + i:
+                settle_nb(belief, symbol[event], birth[event], t_end[event], net[event], settings[SHARE])
+                event += 1
+            if event > before:
+                resize_nb(belief)
+                n = int(carried[SAID_N])
+                if n > 0:
+                    fitted = np.empty(2)
+                    # Overlapping labels repeat each other: the data count as their effective number.
+                    ridge = settings[RIDGE] * carried[RING_N] / carried[WEIGHT_SUM]
+                    platt_fit_nb(belief.logit, belief.came, n, ridge, fitted)
+                    carried[SLOPE], carried[INTERCEPT] = fitted[0], fitted[1]
+            alarm = watch_nb(belief, first + i)
+            carried[SINCE] += 1.0
+            if carried[SETTLED] >= settings[FIRST]:
+                if alarm:
+                    return i, event, ALARM
+                if carried[SINCE] >= settings[EVERY]:
+                    return i, event, SCHEDULE
+        for k in range(m):
+            weights[k, i] = belief.weights[k]
+        for j in range(raw.shape[1]):
+            if not asked[j, i]:
+                for q in range(out.shape[0]):
+                    out[q, j, i] = math.nan
+                for k in range(m):
+                    spoken[k, j, i] = math.nan
+                continue
+            for k in range(learners):
+                said[k] = raw[k, j, i]
+                said[m + k] = raw[learners + k, j, i]
+            said[m + learners] = said[m + learners + 1] = math.nan
+            predict_nb(belief, j, first + i, said, settings, column, column_m)
+            for q in range(out.shape[0]):
+                out[q, j, i] = column[q]
+            for k in range(m):
+                spoken[k, j, i] = column_m[k]
+    return stop, event, DONE
