@@ -1,1 +1,1 @@
-"""Learning that drives the trades: labels, learners, the online loop, artifacts. No jitted code; see `kernels`."""
+"""Learning that drives the trades: labels, learners, the online loop, artifacts."""

@@ -1,0 +1,294 @@
+"""The learners of an ensemble: who speaks now (champions), who wants to (challengers), who has failed.
+
+In: rows to fit on, rows to speak of, and how champion and challenger did on the same settled labels.
+Out: raw probabilities, and what happened, in words. A challenger takes its champion's place only where
+its log loss, on labels that settled after both had spoken, is the lower one.
+
+A learner that raises is dropped, with an event; the others go on. Learners are fitted side by side in
+threads, each on one core, so that the number of cores does not change a bit.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from research.errors import DataError, OnepathError
+from research.learning.history import History, Rows
+from research.learning.learners import Fitted, Learner
+
+__all__ = ["Ensemble", "Model"]
+
+F64 = NDArray[np.float64]
+I64 = NDArray[np.int64]
+# What libraries raise when they cannot go on; anything else is a fault of ours and must not be passed over.
+_FAILURES = (OnepathError, ValueError, RuntimeError, ArithmeticError, MemoryError)
+
+
+@dataclass(frozen=True)
+class Model:
+    """One fitted learner.
+
+    Attributes
+    ----------
+    learner : str
+    cutoff : int
+        The bar at whose close it was fitted: every label it saw had settled by then.
+    stamp : str
+        That close, as text.
+    fitted : Fitted
+    """
+
+    learner: str
+    cutoff: int
+    stamp: str
+    fitted: Fitted
+
+    @property
+    def id(self) -> str:
+        """Learner and training cutoff."""
+        return f"{self.learner}@{self.stamp}"
+
+
+class Ensemble:
+    """Champions and challengers, by learner.
+
+    Parameters
+    ----------
+    learners : sequence of Learner
+    names : sequence of str
+        Features, for messages.
+    seed : int
+    jobs : int
+        Threads.
+
+    Attributes
+    ----------
+    champions, challengers : list of Model or None
+        In the order of `learners`.
+    dropped : dict
+        Learner -> why it was dropped.
+    """
+
+    def __init__(
+        self, learners: Sequence[Learner], names: Sequence[str], *, seed: int, jobs: int = 1
+    ) -> None:
+        self._learner = {learner.name: learner for learner in learners}
+        self.learners = tuple(self._learner)
+        self.names = tuple(names)
+        self.seed = seed
+        self.jobs = jobs
+        self.champions: list[Model | None] = [None] * len(self.learners)
+        self.challengers: list[Model | None] = [None] * len(self.learners)
+        self.dropped: dict[str, str] = {}
+        self._written: dict[str, bytes] = {}
+
+    @property
+    def sequence(self) -> int:
+        """Bars that the learner with the longest memory reads."""
+        return max(learner.sequence for learner in self._learner.values())
+
+    @property
+    def has_spoken(self) -> bool:
+        """Whether any champion is there."""
+        return any(self.champions)
+
+    @property
+    def id(self) -> str:
+        """Name of the champions as they are now; "" before the first fit."""
+        if not self.has_spoken:
+            return ""
+        text = " ".join(model.id for model in self.champions if model is not None)
+        return hashlib.sha256(text.encode()).hexdigest()[:8]
+
+    def speak(
+        self, history: History, symbol: NDArray[np.int64], bar: NDArray[np.int64]
+    ) -> tuple[F64, list[str]]:
+        """Ask every model of some rows.
+
+        Parameters
+        ----------
+        history : History
+        symbol, bar : (R,) int64
+
+        Returns
+        -------
+        (2L, R) float64, list of str
+            Champions, then challengers; NaN where there is none. And what failed, in words.
+        """
+        models = [*self.champions, *self.challengers]
+        out = np.full((len(models), symbol.size), np.nan)
+        inputs = {
+            n: history.inputs(symbol, bar, n)
+            for n in {self._learner[m.learner].sequence for m in models if m is not None}
+        }
+
+        def ask(k: int) -> str | None:
+            model = models[k]
+            if model is None or not symbol.size:
+                return None
+            try:
+                out[k] = model.fitted.predict(inputs[self._learner[model.learner].sequence])
+            except _FAILURES as failure:
+                return _words(failure)
+            return None if np.isfinite(out[k]).all() else "it answered with NaN"
+
+        failed = [(k, why) for k, why in enumerate(self._side_by_side(ask, len(models))) if why is not None]
+        told = [self._drop(self.learners[k % len(self.learners)], why) for k, why in failed]
+        for k, _ in failed:
+            out[k % len(self.learners)] = out[k % len(self.learners) + len(self.learners)] = np.nan
+        return out, told
+
+    def settle(self, duel: F64, least: int) -> list[str]:
+        """Let challengers that did better on enough labels take over; return what happened.
+
+        Parameters
+        ----------
+        duel : (L, 3) float64, changed in place
+            Labels scored, log loss of champion, of challenger. Cleared where decided.
+        least : int
+            Labels that decide.
+        """
+        told = []
+        for k, (champion, challenger) in enumerate(zip(self.champions, self.challengers, strict=True)):
+            count, theirs, ours = duel[k]
+            if champion is None or challenger is None or count < least:
+                continue
+            better = ours < theirs
+            verb = "replaces" if better else "does not replace"
+            told.append(
+                f"{challenger.id} {verb} {champion.id}: log loss {ours / count:.5f} against "
+                f"{theirs / count:.5f} on {int(count)} labels"
+            )
+            if better:
+                self.champions[k] = challenger
+            self.challengers[k] = None
+            duel[k] = 0.0
+        return told
+
+    def fit(self, history: History, rows: Rows, cutoff: int, stamp: str) -> list[str]:
+        """Fit a challenger wherever none is on trial; the first model of a learner is its champion.
+
+        Parameters
+        ----------
+        history : History
+        rows : Rows
+            Settled by `cutoff`.
+        cutoff : int
+        stamp : str
+            The close of bar `cutoff`.
+
+        Returns
+        -------
+        list of str
+            What failed, in words.
+
+        Raises
+        ------
+        DataError
+            These rows cannot be learned from; nothing has changed.
+        """
+        due = [
+            k
+            for k, name in enumerate(self.learners)
+            if name not in self.dropped and (self.champions[k] is None or self.challengers[k] is None)
+        ]
+        inputs = {
+            n: history.inputs(rows.symbol, rows.birth, n)
+            for n in {self._learner[self.learners[k]].sequence for k in due}
+        }
+        made: dict[int, Fitted] = {}
+
+        def learn(i: int) -> str | None:
+            k = due[i]
+            learner = self._learner[self.learners[k]]
+            try:
+                made[k] = learner.fit(
+                    inputs[learner.sequence],
+                    rows.y,
+                    rows.weight,
+                    seed=self.seed + cutoff,
+                    names=self.names,
+                )
+            except DataError:
+                raise  # the rows' fault, not the learner's
+            except _FAILURES as failure:
+                return _words(failure)
+            return None
+
+        failures = self._side_by_side(learn, len(due))
+        told = [
+            self._drop(self.learners[k], why) for k, why in zip(due, failures, strict=True) if why is not None
+        ]
+        for k, fitted in sorted(made.items()):
+            model = Model(self.learners[k], cutoff, stamp, fitted)
+            if self.champions[k] is None:
+                self.champions[k] = model
+            else:
+                self.challengers[k] = model
+        return told
+
+    def _side_by_side(self, work: Callable[[int], str | None], count: int) -> list[str | None]:
+        if self.jobs == 1 or count < 2:
+            return [work(k) for k in range(count)]
+        with ThreadPoolExecutor(min(self.jobs, count)) as pool:
+            return list(pool.map(work, range(count)))
+
+    def _drop(self, learner: str, why: str) -> str:
+        k = self.learners.index(learner)
+        self.champions[k] = self.challengers[k] = None
+        self.dropped[learner] = why
+        left = len(self.learners) - len(self.dropped)
+        return f"{learner} is dropped from the mixture, {left} of {len(self.learners)} learners go on: {why}"
+
+    def describe(self) -> dict[str, list[dict[str, object] | None]]:
+        """Return who is who as JSON holds it; the models themselves are files."""
+        return {
+            role: [
+                None if m is None else {"learner": m.learner, "cutoff": m.cutoff, "stamp": m.stamp}
+                for m in models
+            ]
+            for role, models in (("champions", self.champions), ("challengers", self.challengers))
+        }
+
+    def files(self) -> dict[str, bytes]:
+        """Return every model in its native format, by file name."""
+        kept = self._written
+        self._written = {
+            model.id: kept.get(model.id) or model.fitted.to_bytes()
+            for model in (*self.champions, *self.challengers)
+            if model is not None
+        }
+        return {
+            _file(role, model.learner): self._written[model.id]
+            for role, models in (("champion", self.champions), ("challenger", self.challengers))
+            for model in models
+            if model is not None
+        }
+
+    def load(
+        self, told: Mapping[str, Sequence[Mapping[str, object] | None]], files: Mapping[str, bytes]
+    ) -> None:
+        """Take up what `describe` and `files` gave."""
+        for role, models in (("champions", self.champions), ("challengers", self.challengers)):
+            for k, one in enumerate(told[role]):
+                if one is None:
+                    models[k] = None
+                    continue
+                name = str(one["learner"])
+                fitted = self._learner[name].from_bytes(files[_file(role[:-1], name)])
+                models[k] = Model(name, int(str(one["cutoff"])), str(one["stamp"]), fitted)
+
+
+def _file(role: str, learner: str) -> str:
+    return f"{role}-{learner}.model"
+
+
+def _words(failure: BaseException) -> str:
+    """Return a failure in one line."""
+    return f"{type(failure).__name__}: {' '.join(str(failure).split())}"

@@ -1,0 +1,249 @@
+"""The online learner: matures labels, weighs and calibrates, retrains, predicts; advanced block by block.
+
+Backtest and live runner drive this same object. For each block of bars:
+
+1. Candidates of the block, and those still open, are walked as shadow trades by the broker kernel; the
+   ones that close are the labels that settle, each at its own bar (`research.learning.labels`).
+2. Champions and challengers say what they think of every row up to the next retraining, in one batch.
+3. The jitted loop (`research.kernels.online`) goes bar by bar until a retraining is due: settle, weigh,
+   calibrate, speak.
+4. A retraining settles the duels, fits challengers on labels settled by that close, and step 2 follows.
+
+Chunk law: any split of the bars into blocks gives the same predictions, weights and models.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from research.data.panel import Panel
+from research.errors import DataError, OnepathError
+from research.execution import Execution
+from research.kernels import online
+from research.kernels import signals as sg
+from research.kernels.online import Belief, new_belief, refer_nb, speak_nb
+from research.learning.ensemble import Ensemble
+from research.learning.history import History
+from research.learning.labels import ShadowBook, effective_size
+from research.learning.settings import LearningSettings
+from research.learning.spoken import Happening, Spoken
+
+__all__ = ["OnlineLearner"]
+
+F64 = NDArray[np.float64]
+_ARRAYS = "state.npz"
+
+
+class OnlineLearner:
+    """Learn from every settled candidate and speak of every new one.
+
+    Parameters
+    ----------
+    n_symbols : int
+    settings : LearningSettings
+    horizon : int
+        Most bars that a candidate's trade lasts.
+    execution : Execution
+        Costs of the shadow trades.
+    jobs : int
+        Cores for fits and predictions; does not change a bit.
+    """
+
+    def __init__(
+        self, n_symbols: int, settings: LearningSettings, horizon: int, execution: Execution, *, jobs: int = 1
+    ) -> None:
+        self.settings = settings
+        self.horizon = horizon
+        self.ensemble = Ensemble(
+            [settings.learner(name) for name in settings.learners],
+            settings.names,
+            seed=settings.seed,
+            jobs=jobs,
+        )
+        self._vector = settings.vector()
+        self._shadows = ShadowBook(n_symbols, horizon, execution)
+        self._history = History(n_symbols, len(settings.names), settings.train_bars + self.ensemble.sequence)
+        self._own = np.zeros(n_symbols, np.int64)
+        self._bar = 0
+        self.belief = new_belief(
+            n_symbols,
+            len(settings.learners),
+            memory=settings.memory(n_symbols),
+            window=settings.window,
+            slots=horizon + 4,
+        )
+
+    @property
+    def experts(self) -> tuple[str, ...]:
+        """Names of the experts, in the order of their weights."""
+        return (*self.settings.learners, "base_rate", "equal_weight")
+
+    def advance(self, panel: Panel, features: F64, candidates: F64) -> Spoken:
+        """Take the next bars.
+
+        Parameters
+        ----------
+        panel : Panel
+            B bars of N symbols.
+        features : (K, N, B) float64
+            What the models read, in the order of `settings.names`.
+        candidates : (S, N, B) float64
+            Signal rows of the trades whose labels are learned: entry, exit and protection, before the
+            model is asked.
+
+        Returns
+        -------
+        Spoken
+
+        Raises
+        ------
+        DataError
+            The first models cannot be fitted: one class only, or a feature that is all NaN.
+        OnepathError
+            No learner is left.
+        """
+        n, size = features.shape[1:]
+        own = np.isfinite(panel.close.T)
+        counted = self._own[:, None] + np.cumsum(own, axis=1)
+        asked = own & (counted > self.settings.lookback) & (candidates[sg.ENTRY] != 0.0)
+        rows = candidates.copy()
+        rows[sg.ENTRY] = np.where(asked, candidates[sg.ENTRY], 0.0)
+        labels = self._shadows.advance(panel, rows)
+        self._history.append(features, labels)
+        self._own = counted[:, -1].copy() if size else self._own
+
+        experts = len(self.experts)
+        learners = len(self.settings.learners)
+        raw = np.full((2 * learners, n, size), np.nan)
+        out, said = np.empty((online.N_PREDICTIONS, n, size)), np.empty((experts, n, size))
+        weights = np.empty((experts, size))
+        models: list[str] = []
+        happenings: list[Happening] = []
+        importance: list[pl.DataFrame] = []
+        at, event, resumed = 0, 0, False
+        while at < size:
+            end = size
+            if self.ensemble.has_spoken:
+                left = self.settings.retrain_every - int(self.belief.carried[online.SINCE])
+                # The bar of the next retraining is spoken of by the models that it fits.
+                end = min(size, at + (left if resumed else max(left - 1, 1)))
+                if resumed or left > 1:
+                    happenings += self._ask(raw, asked, at, end, panel)
+            reached, event, why = speak_nb(
+                self.belief, self._vector, self._bar, at, end, resumed,
+                labels.t_end, labels.symbol, labels.birth, labels.net, event, raw, asked, out, said, weights,
+            )  # fmt: skip
+            models += [self.ensemble.id] * (reached - at)
+            at, resumed = reached, why != online.DONE
+            if resumed:
+                happenings += self._retrain(self._bar + at, panel.bar_close[at], alarm=why == online.ALARM)
+        self._bar += size
+        told = tuple(happenings)
+        shown = pl.concat(importance) if importance else pl.DataFrame()
+        return Spoken(self.experts, out, said, weights, tuple(models), labels, told, shown)
+
+    def _ask(self, raw: F64, asked: NDArray[np.bool_], at: int, end: int, panel: Panel) -> list[Happening]:
+        """Fill `raw` with what all models say of the rows in bars at..end−1."""
+        symbol, bar = np.nonzero(asked[:, at:end])
+        spoken, failed = self.ensemble.speak(self._history, symbol, self._bar + at + bar)
+        raw[:, :, at:end] = np.nan
+        raw[:, symbol, at + bar] = spoken
+        told = [Happening(self._bar + at, panel.bar_close[at], "dropped", text) for text in failed]
+        self._require_learners()
+        return told
+
+    def _retrain(self, bar: int, bar_close: np.datetime64, *, alarm: bool) -> list[Happening]:
+        """Settle duels and fit challengers at the close of `bar`."""
+        settings, belief, ensemble = self.settings, self.belief, self.ensemble
+        first = not ensemble.has_spoken
+        told = []
+
+        def tell(kind: str, text: str) -> None:
+            told.append(Happening(bar, bar_close, kind, text))
+
+        if alarm:
+            tell("alarm", f"accuracy fell below {belief.carried[online.REFERENCE]:.3f}; retraining now")
+        for text in ensemble.settle(belief.duel, settings.duel_labels):
+            tell("duel", text)
+        rows = self._history.settled(bar, settings.train_bars, settings.max_rows)
+        failed: list[str] = []
+        try:
+            self._require_classes(rows.y)
+            failed = ensemble.fit(self._history, rows, bar, str(bar_close)[:16])
+        except DataError as fault:
+            if first:
+                raise
+            tell("skipped", f"no fit: {fault}")
+        else:
+            effective = effective_size(rows.weight)
+            tell("fit", f"{len(rows.y)} rows, {effective:.0f} effective, {rows.y.mean():.1%} won")
+        for text in failed:
+            tell("dropped", text)
+        self._require_learners()
+        belief.carried[online.SINCE] = 0.0
+        refer_nb(belief, self._vector)
+        return told
+
+    @staticmethod
+    def _require_classes(y: F64) -> None:
+        """Refuse labels that cannot be learned from."""
+        remedy = "bring more bars, or another stop, target or time limit"
+        if y.size == 0:
+            raise DataError(f"a fit needs settled labels and none lies in its window; {remedy}")
+        if y.min() == y.max():
+            won = "wins" if y[0] else "losses"
+            raise DataError(f"a fit needs wins and losses and all {y.size} labels are {won}; {remedy}")
+
+    def pack(self) -> tuple[dict[str, bytes], dict[str, Any]]:
+        """Write down everything that the next block needs.
+
+        Returns
+        -------
+        dict of str to bytes, dict
+            Files (models in their native formats, one archive of arrays), and facts as JSON holds them.
+        """
+        arrays = {f"belief.{name}": x for name, x in self.belief._asdict().items()}
+        arrays |= {f"shadows.{name}": x for name, x in self._shadows.state().items()}
+        arrays |= {f"history.{name}": x for name, x in self._history.state().items()}
+        buffer = io.BytesIO()
+        np.savez(buffer, own=self._own, bar=np.array([self._bar]), **arrays)
+        facts = {
+            "settings": self.settings.facts(),
+            "horizon": self.horizon,
+            "bars": self._bar,
+            "dropped": self.ensemble.dropped,
+            **self.ensemble.describe(),
+        }
+        return {**self.ensemble.files(), _ARRAYS: buffer.getvalue()}, facts
+
+    def unpack(self, files: Mapping[str, bytes], facts: Mapping[str, Any]) -> None:
+        """Take up what `pack` gave, of a learner with these settings.
+
+        Raises
+        ------
+        ArtifactError
+            A model that cannot be read.
+        """
+        with np.load(io.BytesIO(files[_ARRAYS]), allow_pickle=False) as saved:
+            parts = {name: saved[name] for name in saved.files}
+
+        def group(of: str) -> dict[str, NDArray[Any]]:
+            return {name.removeprefix(of): x for name, x in parts.items() if name.startswith(of)}
+
+        self.belief = Belief(**group("belief."))
+        self._shadows.load(group("shadows."))
+        self._history.load(group("history."))
+        self._own, self._bar = parts["own"], int(parts["bar"][0])
+        self.ensemble.dropped = dict(facts["dropped"])
+        self.ensemble.load(facts, files)
+
+    def _require_learners(self) -> None:
+        if len(self.ensemble.dropped) == len(self.ensemble.learners):
+            whys = "; ".join(f"{name}: {why}" for name, why in self.ensemble.dropped.items())
+            raise OnepathError(f"no learner is left in the mixture ({whys}); see the journal's events")
