@@ -6,10 +6,14 @@ from research.errors import UnknownName
 from research.strategies.adaptive_momentum import ADAPTIVE_MOMENTUM
 from research.strategies.base import Parameter, Strategy
 from research.strategies.ma_crossover import MA_CROSSOVER
+from research.strategies.mean_reversion_ml import MEAN_REVERSION_ML
+from research.strategies.ml_driven import ML_DRIVEN
 
 __all__ = ["DEFAULT_PARAMS", "STRATEGIES", "Parameter", "Strategy", "strategy_named"]
 
-STRATEGIES: dict[str, Strategy] = {s.name: s for s in (ADAPTIVE_MOMENTUM, MA_CROSSOVER)}
+STRATEGIES: dict[str, Strategy] = {
+    s.name: s for s in (ADAPTIVE_MOMENTUM, MA_CROSSOVER, MEAN_REVERSION_ML, ML_DRIVEN)
+}
 DEFAULT_PARAMS: dict[str, dict[str, float]] = {name: s.defaults for name, s in STRATEGIES.items()}
 
 

@@ -22,9 +22,10 @@ from research.errors import BadValue, UnknownName
 from research.kernels.account import GATE_NAMES
 from research.kernels.signals import N_SIGNALS
 
-__all__ = ["SHARED", "SHARED_FEATURES", "Parameter", "Strategy"]
+__all__ = ["SHARED", "SHARED_FEATURES", "Model", "Parameter", "Strategy"]
 
 Params = Mapping[str, float]
+CandidateKernel = Callable[[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]], None]
 SignalKernel = Callable[
     [NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]], None
 ]
@@ -79,6 +80,26 @@ SHARED_FEATURES: tuple[str, ...] = ("vol_21", "risk_score", "atr_pct_14")
 
 
 @dataclass(frozen=True)
+class Model:
+    """What a strategy's model is asked.
+
+    Attributes
+    ----------
+    output : str
+        Name of its probability: "p_up", "p_reversal".
+    meaning : str
+        The event that it is the probability of.
+    candidates : jitted function
+        ``candidates(features (K, M), params (P,), out (S, M))``: the trades whose net returns are the
+        labels, before any model is asked. Each must end: the strategy's `time_limit` is not 0.
+    """
+
+    output: str
+    meaning: str
+    candidates: CandidateKernel
+
+
+@dataclass(frozen=True)
 class Strategy:
     """A trading rule as data.
 
@@ -97,8 +118,8 @@ class Strategy:
     kernel : jitted function
         ``kernel(features (K, M), predictions (Q, M), params (P,), out (S, M))``,
         column by column over any M = bars × symbols.
-    needs_model : bool
-        Whether predictions must be given.
+    model : Model, optional
+        What its model is asked, for a strategy that has one; then predictions must be given.
     shared_defaults : mapping of str to float
         Where this strategy's default of a shared parameter differs.
     rule : callable, optional
@@ -111,7 +132,7 @@ class Strategy:
     reads: Callable[[Params], tuple[str, ...]]
     gates: tuple[str, ...]
     kernel: SignalKernel
-    needs_model: bool = False
+    model: Model | None = None
     shared_defaults: Mapping[str, float] = field(default_factory=dict)
     rule: Callable[[Params], str | None] | None = None
 
@@ -145,6 +166,11 @@ class Strategy:
             if name not in parameters:
                 raise UnknownName(f"parameter of {self.name}", name, parameters)
             params[name] = parameters[name].check(self.name, name, value)
+        if self.model is not None and params["time_limit"] < 1:
+            raise BadValue(
+                f"parameter `time_limit` of {self.name} must be ≥ 1, was {params['time_limit']:g}; "
+                "its models learn from trades that end"
+            )
         if self.rule is not None and (complaint := self.rule(params)):
             raise BadValue(f"{self.name}: {complaint}")
         return params
@@ -182,11 +208,44 @@ class Strategy:
             Rows of `research.kernels.signals`; a close whose features are NaN has
             no entry and names the gate "warm-up".
         """
+        if (predictions is None) != (self.model is None):
+            verb = "needs" if self.model else "takes no"
+            raise BadValue(f"{self.name} {verb} predictions; see whether the strategy's `model` is None")
         shape = features.shape[1:]
         count = int(np.prod(shape))
         rows = np.ascontiguousarray(features).reshape(features.shape[0], count)
         spoken = np.empty((0, count)) if predictions is None else np.ascontiguousarray(predictions)
-        vector = np.array([params[name] for name in self.parameters], dtype=np.float64)
         out = np.empty((N_SIGNALS, count))
-        self.kernel(rows, spoken.reshape(spoken.shape[0], count), vector, out)
+        self.kernel(rows, spoken.reshape(spoken.shape[0], count), self.vector(params), out)
         return out.reshape(N_SIGNALS, *shape)
+
+    def candidates(self, features: NDArray[np.float64], params: Params) -> NDArray[np.float64]:
+        """Turn feature rows into the signal rows of the trades that the model learns from.
+
+        Parameters
+        ----------
+        features : (K, …) float64
+            As for `signals`.
+        params : mapping
+
+        Returns
+        -------
+        (S, …) float64
+            As `signals`, before any model is asked.
+
+        Raises
+        ------
+        BadValue
+            The strategy has no model.
+        """
+        if self.model is None:
+            raise BadValue(f"{self.name} has no model, so it has no candidates; see the strategy's `model`")
+        count = int(np.prod(features.shape[1:]))
+        rows = np.ascontiguousarray(features).reshape(features.shape[0], count)
+        out = np.empty((N_SIGNALS, count))
+        self.model.candidates(rows, self.vector(params), out)
+        return out.reshape(N_SIGNALS, *features.shape[1:])
+
+    def vector(self, params: Params) -> NDArray[np.float64]:
+        """Return the parameters as its kernels read them, by position."""
+        return np.array([params[name] for name in self.parameters], dtype=np.float64)
