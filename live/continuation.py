@@ -50,7 +50,17 @@ def settings_of(request: Request, prepared: Prepared, prefix: str) -> dict[str, 
         "capital": request.initial_capital,
         "train_fraction": request.train_fraction,
         "execution": asdict(request.execution),
+        "learning": learning_of(request),
     }
+
+
+def learning_of(request: Request) -> dict[str, object] | None:
+    """Return how the strategy's model learns; None where it has none."""
+    if request.rule().model is None:
+        return None
+    from research.learning.settings import LearningSettings
+
+    return (request.learning or LearningSettings()).facts()
 
 
 def require_settings(journal: Journal, settings: Mapping[str, object]) -> None:

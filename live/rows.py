@@ -121,6 +121,8 @@ def record_of(
         for order in orders
         if order.status is Status.FILLED and order.note
     ]
+    if brought.spoken is not None:
+        events += [Event(f"model {h.kind}", h.text) for h in brought.spoken.happenings]
     return BarRecord(
         bar=bar,
         bar_close=panel.bar_close[0],
@@ -140,7 +142,11 @@ def _decision(brought: Advance, gate: str, bar: int, when: str, k: np.intp) -> R
     from research.kernels import signals as sg  # Numba: not for those who only ask for --help
 
     read = brought.features[:, k, 0].tolist()
-    scores = {n: None if math.isnan(v) else v for n, v in zip(brought.names, read, strict=True)}
+    scores: dict[str, float | str | None] = {
+        n: None if math.isnan(v) else v for n, v in zip(brought.names, read, strict=True)
+    }
+    if brought.spoken is not None:
+        scores["model"] = brought.spoken.models[0]
     signal: list[float] = brought.signals[:, k, 0].tolist()
     decided: list[float] = brought.decided[k, 0].tolist()
     return (

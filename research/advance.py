@@ -8,12 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from research.data.panel import Panel
 from research.kernels import account as ac
+
+if TYPE_CHECKING:
+    from research.learning.spoken import Spoken
 
 __all__ = ["Advance", "Intent"]
 
@@ -61,7 +65,8 @@ class Advance:
     panel : Panel
         The block.
     names : tuple of str, length K
-        The features in `features`.
+        What was read: the strategy's features and, where it has a model, the rows that the model gave
+        (`research.learning.spoken`).
     features : (K, N, T) float64
     signals : (S, N, T) float64
         Rows of `research.kernels.signals`.
@@ -73,6 +78,8 @@ class Advance:
         Fills of the block, columns O_*; O_BAR counts from the engine's first bar.
     equity, cash, exposure : (T,) float64
         At each close.
+    spoken : Spoken, optional
+        What the learner did, where the strategy has a model.
     """
 
     panel: Panel
@@ -85,6 +92,7 @@ class Advance:
     equity: F64
     cash: F64
     exposure: F64
+    spoken: Spoken | None = None
 
     def __iter__(self) -> Iterator[Intent]:
         for t, n in np.argwhere(self.decided[:, :, ac.I_SIDE].T != 0.0):

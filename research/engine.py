@@ -4,8 +4,9 @@ For each block of bars, however long (live is a block of one):
 
 1. `PanelBuilder` aligns and adjusts the new bars from what it carries.
 2. `FeatureStream` continues every feature the strategy reads.
-3. The strategy turns feature rows into signal rows, close by close.
-4. `scan_nb` walks the bars: what was decided at the last close fills at this open,
+3. A strategy that has a model asks its `OnlineLearner`, which learns from every settled candidate.
+4. The strategy turns feature rows, and what the model said, into signal rows, close by close.
+5. `scan_nb` walks the bars: what was decided at the last close fills at this open,
    protection acts inside the bar, and at the close the next intents are decided.
 
 Nothing in here knows whether the bars are old or new.
@@ -13,11 +14,13 @@ Nothing in here knows whether the bars are old or new.
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import zipfile
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
@@ -25,7 +28,7 @@ from numpy.typing import NDArray
 
 from research.advance import Advance
 from research.data.panel import Panel, PanelBuilder
-from research.errors import BadValue, DataError, SnapshotMismatch
+from research.errors import BadValue, DataError, NotEnoughHistory, SnapshotMismatch
 from research.execution import Execution
 from research.features.matrix import FeatureStream
 from research.kernels import account as ac
@@ -36,11 +39,20 @@ from research.kernels.scan import scan_nb
 from research.request import Prepared, Request
 from research.strategies import strategy_named
 
-__all__ = ["Fill", "UnifiedTradingEngine"]
+if TYPE_CHECKING:
+    from research.learning.learner import OnlineLearner
+    from research.learning.settings import LearningSettings
+    from research.learning.spoken import Spoken
+
+__all__ = ["Alter", "Fill", "UnifiedTradingEngine"]
 
 F64 = NDArray[np.float64]
 Fill = Callable[[Panel, Account, Execution], F64]
+Alter = Callable[[F64], F64]
 _ALWAYS = np.datetime64("0001-01-01", "us")
+_NEVER = np.datetime64("9999-12-31", "us")
+_MODEL = "model."
+_DIGEST = 32
 
 
 class UnifiedTradingEngine:
@@ -60,6 +72,13 @@ class UnifiedTradingEngine:
         Costs and rules of a fill.
     trade_from : numpy.datetime64, optional
         The first close that may decide a trade; default: the first one.
+    learning : LearningSettings, optional
+        How the strategy's model learns, where it has one.
+    jobs : int
+        Cores for fits and predictions; does not change a bit.
+    alter : callable, optional
+        Changes predictions, (Q, N, T), before the strategy reads them: how `research.evidence` asks
+        whether a strategy listens to its model.
 
     Examples
     --------
@@ -79,6 +98,9 @@ class UnifiedTradingEngine:
         params: Mapping[str, object] | None = None,
         execution: Execution | None = None,
         trade_from: np.datetime64 | None = None,
+        learning: LearningSettings | None = None,
+        jobs: int = 1,
+        alter: Alter | None = None,
     ) -> None:
         if not (np.isfinite(initial_capital) and initial_capital > 0):
             raise BadValue(
@@ -90,13 +112,16 @@ class UnifiedTradingEngine:
         self.initial_capital = float(initial_capital)
         self.trade_from = _ALWAYS if trade_from is None else trade_from
         self.names = self.strategy.features(self.params)
+        self.learning = None if self.strategy.model is None else learning or _default_learning()
+        self.jobs, self.alter = jobs, alter
+        self.learner: OnlineLearner | None = None
         self.last_bar: np.datetime64 | None = None
         self.symbols: tuple[str, ...] = ()
         if symbols is not None:
             self._begin(symbols)
 
     @classmethod
-    def of(cls, request: Request, prepared: Prepared) -> UnifiedTradingEngine:
+    def of(cls, request: Request, prepared: Prepared, *, alter: Alter | None = None) -> UnifiedTradingEngine:
         """Return the engine of a request: its account, and the first close that may decide a trade."""
         return cls(
             request.strategy,
@@ -105,13 +130,27 @@ class UnifiedTradingEngine:
             params=prepared.params,
             execution=request.execution,
             trade_from=prepared.trade_from_instant,
+            learning=request.learning,
+            jobs=request.jobs,
+            alter=alter,
         )
 
     def _begin(self, symbols: Sequence[str]) -> None:
         self.symbols = tuple(symbols)
         self.account = new_account(len(self.symbols), self.initial_capital)
         self._builder = PanelBuilder(self.symbols)
-        self._stream = FeatureStream(self.symbols, self.names)
+        if self.learning is None:
+            self._stream = FeatureStream(self.symbols, self.names)
+            return
+        from research.learning.learner import OnlineLearner
+
+        together = tuple(dict.fromkeys((*self.names, *self.learning.names)))
+        self._stream = FeatureStream(self.symbols, together)
+        self._own = np.array([together.index(name) for name in self.names])
+        self._models = np.array([together.index(name) for name in self.learning.names])
+        self.learner = OnlineLearner(
+            len(self.symbols), self.learning, int(self.params["time_limit"]), self.execution, jobs=self.jobs
+        )
 
     @property
     def lookback(self) -> int:
@@ -149,8 +188,43 @@ class UnifiedTradingEngine:
                 block.symbols if isinstance(block, Panel) else block["symbol"].unique().sort().to_list()
             )
         panel = block if isinstance(block, Panel) else self._builder.push(block)
-        features, signals = self.signals(panel)
-        return self._trade(panel, features, signals, fill)
+        names, features, signals, spoken = self._signals(panel)
+        return replace(self._trade(panel, features, signals, fill), names=names, spoken=spoken)
+
+    def train_models(self, history: Panel | pl.DataFrame) -> Advance:
+        """Learn from bars without trading them; the first close that may trade is the one after.
+
+        Parameters
+        ----------
+        history : Panel or bar table
+            As for `advance`.
+
+        Returns
+        -------
+        Advance
+
+        Raises
+        ------
+        BadValue
+            The strategy has no model.
+        NotEnoughHistory
+            No model could be fitted on so few bars.
+        """
+        if self.learning is None:
+            raise BadValue(
+                f"{self.strategy.name} has no model to train; choose ml_driven or mean_reversion_ml"
+            )
+        self.trade_from = _NEVER
+        brought = self.advance(history)
+        if self.last_bar is not None:
+            self.trade_from = self.last_bar + np.timedelta64(1, "us")
+        if self.learner is None or not self.learner.ensemble.has_spoken:
+            settled = 0 if brought.spoken is None else brought.spoken.labels.net.size
+            raise NotEnoughHistory(
+                f"{self.strategy.name} fits its first model on {self.learning.min_labels} settled labels and "
+                f"these bars gave {settled}; bring earlier bars or more symbols"
+            )
+        return brought
 
     def reanchor(self, bars: pl.DataFrame) -> None:
         """Tell that bars come from a newer delivery, whose `adj_factor` may have been re-based since.
@@ -163,8 +237,8 @@ class UnifiedTradingEngine:
         if "adj_factor" in bars.columns and bars.height:
             self._builder.reanchor(bars)
 
-    def signals(self, panel: Panel) -> tuple[F64, F64]:
-        """Continue features and signals over a block: (K, N, T) and (S, N, T)."""
+    def _signals(self, panel: Panel) -> tuple[tuple[str, ...], F64, F64, Spoken | None]:
+        """Continue what is read and the signals over a block: names, (K, N, T), (S, N, T)."""
         if panel.symbols != self.symbols:
             raise BadValue(
                 f"a block must hold the engine's symbols {', '.join(self.symbols)}, was "
@@ -175,10 +249,18 @@ class UnifiedTradingEngine:
                 f"bars must be later than {self.last_bar}, the last one advanced over, was "
                 f"{panel.bar_close[0]}; give each bar once"
             )
-        features = self._stream.advance(panel)
+        matrix = self._stream.advance(panel)
         if len(panel):
             self.last_bar = panel.bar_close[-1]
-        return features, self.strategy.signals(features, self.params)
+        if self.learner is None or self.strategy.model is None:
+            return self.names, matrix, self.strategy.signals(matrix, self.params), None
+        features = matrix[self._own]
+        candidates = self.strategy.candidates(features, self.params)
+        spoken = self.learner.advance(panel, matrix[self._models], candidates)
+        predictions = spoken.predictions if self.alter is None else self.alter(spoken.predictions)
+        signals = self.strategy.signals(features, self.params, predictions)
+        names, said = spoken.columns(self.strategy.model.output)
+        return (*self.names, *names), np.concatenate((features, said)), signals, spoken
 
     def _trade(self, panel: Panel, features: F64, signals: F64, fill: Fill | None) -> Advance:
         """Walk the account over a block whose signals are known."""
@@ -222,27 +304,36 @@ class UnifiedTradingEngine:
             "trade_from": str(self.trade_from),
             "last_bar": None if self.last_bar is None else str(self.last_bar),
         }
+        parts: dict[str, Any] = {}
+        if self.learner is not None:
+            models, settings["learner"] = self.learner.pack()
+            parts = {f"{_MODEL}{name}": np.frombuffer(data, dtype=np.uint8) for name, data in models.items()}
         buffer = io.BytesIO()
         np.savez(
             buffer,
             settings=np.frombuffer(json.dumps(settings).encode(), dtype=np.uint8),
             builder=np.frombuffer(self._builder.snapshot(), dtype=np.uint8),
             stream=np.frombuffer(self._stream.snapshot(), dtype=np.uint8),
+            **parts,
             **self.account._asdict(),
         )
-        return buffer.getvalue()
+        data = buffer.getvalue()
+        return data + hashlib.sha256(data).digest()
 
     @classmethod
-    def restore(cls, data: bytes) -> UnifiedTradingEngine:
-        """Return the engine that made a snapshot.
+    def restore(cls, data: bytes, *, jobs: int = 1) -> UnifiedTradingEngine:
+        """Return the engine that made a snapshot, models included.
 
         Raises
         ------
         SnapshotMismatch
-            The bytes are no engine snapshot, or other kernels made them.
+            The bytes are no engine snapshot, are damaged, or other kernels made them.
         """
+        body, digest = data[:-_DIGEST], data[-_DIGEST:]
+        if hashlib.sha256(body).digest() != digest:  # before any parser sees a byte
+            raise SnapshotMismatch("the engine's snapshot is damaged or cut short; start anew from the bars")
         try:
-            with np.load(io.BytesIO(data), allow_pickle=False) as saved:
+            with np.load(io.BytesIO(body), allow_pickle=False) as saved:
                 parts = {name: saved[name] for name in saved.files}
             settings = json.loads(parts["settings"].tobytes())
         except (ValueError, OSError, KeyError, EOFError, zipfile.BadZipFile) as broken:
@@ -254,6 +345,7 @@ class UnifiedTradingEngine:
                 f"the snapshot was made by kernels {settings['kernels']}, these are {kernel_hash()}; "
                 "start anew from the bars, which takes seconds"
             )
+        learner = settings.get("learner")
         engine = cls(
             settings["strategy"],
             settings["initial_capital"],
@@ -261,9 +353,26 @@ class UnifiedTradingEngine:
             params=settings["params"],
             execution=Execution(**settings["execution"]),
             trade_from=np.datetime64(settings["trade_from"], "us"),
+            learning=None if learner is None else _settings(learner),
+            jobs=jobs,
         )
         engine.last_bar = None if settings["last_bar"] is None else np.datetime64(settings["last_bar"], "us")
         engine._builder = PanelBuilder.restore(parts["builder"].tobytes())
         engine._stream = FeatureStream.restore(parts["stream"].tobytes())
         engine.account = copy_account(Account(*(parts[name] for name in Account._fields)))
+        if engine.learner is not None:
+            files = {n.removeprefix(_MODEL): x.tobytes() for n, x in parts.items() if n.startswith(_MODEL)}
+            engine.learner.unpack(files, learner)
         return engine
+
+
+def _default_learning() -> LearningSettings:
+    from research.learning.settings import LearningSettings  # the learners' libraries: not for every strategy
+
+    return LearningSettings()
+
+
+def _settings(facts: Mapping[str, Any]) -> LearningSettings:
+    from research.learning.settings import LearningSettings
+
+    return LearningSettings.from_facts(facts["settings"])

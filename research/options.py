@@ -7,6 +7,7 @@ the options are understood.
 from __future__ import annotations
 
 import inspect
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from functools import wraps
@@ -21,6 +22,7 @@ from research.errors import BadValue
 if TYPE_CHECKING:
     import polars as pl
 
+    from research.learning.settings import LearningSettings
     from research.request import Request
 
 __all__ = ["RunOptions", "takes_run_options"]
@@ -49,6 +51,15 @@ class RunOptions:
     commission: Annotated[float, _option("Fraction of the traded value, on every order.")] = 0.001
     fractional: Annotated[bool, _option("Trade fractions of a share.", "--fractional")] = False
     allow_short: Annotated[bool, _option("Take short entries.", "--allow-short")] = False
+    learners: Annotated[
+        str | None, _option("Learners of a model strategy; the three core ones by default.", metavar="A,B")
+    ] = None
+    retrain_every: Annotated[int, _option("Bars between a model's retrainings.")] = 21
+    confidence: Annotated[
+        Literal["rank", "probability"], _option("What confidence means: a trailing rank, or max(p, 1 - p).")
+    ] = "rank"
+    seed: Annotated[int, _option("Seed of every fit.")] = 7
+    jobs: Annotated[int | None, _option("Cores; all by default. The result is the same.")] = None
     bars: Annotated[
         Path | None, _option("CSV or Parquet of bars; the sample by default.", metavar="FILE")
     ] = None
@@ -77,7 +88,31 @@ class RunOptions:
             self.capital,
             self.train_fraction,
             Execution(self.slippage, self.commission, self.fractional, self.allow_short),
+            self._learning(),
+            (os.cpu_count() or 1) if self.jobs is None else self.jobs,
         )
+
+    def _learning(self) -> LearningSettings | None:
+        """Return the learning settings of a strategy with a model; refuse options that none would hear."""
+        from research.strategies import strategy_named
+
+        if strategy_named(self.strategy).model is not None:
+            from research.learning.settings import CORE, LearningSettings
+
+            return LearningSettings(
+                learners=tuple(names(self.learners) or CORE),
+                retrain_every=self.retrain_every,
+                confidence=self.confidence,
+                seed=self.seed,
+            )
+        plain = RunOptions()
+        for name in ("learners", "retrain_every", "confidence", "seed"):
+            if getattr(self, name) != getattr(plain, name):
+                raise BadValue(
+                    f"--{name.replace('_', '-')} is for a strategy with a model, was {getattr(self, name)!r} "
+                    f"and {self.strategy} has none; leave it out, or choose ml_driven or mean_reversion_ml"
+                )
+        return None
 
     def read(self) -> pl.DataFrame:
         """Return the bars: the sample, or a file as its options say it is to be read.

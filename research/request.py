@@ -12,9 +12,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from numbers import Real
+from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from research.data.bars import conform, validate_bars
 from research.data.history import Instant, bound
@@ -24,6 +26,9 @@ from research.errors import BadValue, DataError, NotEnoughHistory, UnknownName
 from research.execution import Execution
 from research.features.matrix import FeatureStream
 from research.strategies import Strategy, strategy_named
+
+if TYPE_CHECKING:
+    from research.learning.settings import LearningSettings
 
 __all__ = ["TRAIN_FRACTION", "Instant", "Prepared", "Request"]
 
@@ -69,7 +74,10 @@ class Prepared:
 
 @dataclass(frozen=True)
 class Request:
-    """A run as asked for; `prepare` holds it against bars and refuses what cannot be done."""
+    """A run as asked for; `prepare` holds it against bars and refuses what cannot be done.
+
+    `learning` and `jobs` are for strategies that have a model; `jobs` cores give the bits that one gives.
+    """
 
     strategy: str = "adaptive_momentum"
     symbols: Sequence[str] | None = None
@@ -79,6 +87,8 @@ class Request:
     initial_capital: float = 100_000.0
     train_fraction: float = TRAIN_FRACTION
     execution: Execution = field(default_factory=Execution)
+    learning: LearningSettings | None = None
+    jobs: int = 1
 
     def rule(self) -> Strategy:
         """Return the strategy's record."""
@@ -136,6 +146,10 @@ class Request:
             raise BadValue(
                 f"`train_fraction` must be in [0, 1), was {self.train_fraction!r}; the design's is 0.3"
             )
+        if self.learning is not None and self.rule().model is None:
+            raise BadValue(f"{self.strategy} has no model, so it takes no learning settings; leave them out")
+        if self.jobs < 1:
+            raise BadValue(f"`jobs` must be a whole number ≥ 1, was {self.jobs!r}; it is the number of cores")
         self.resolve(1)  # refuses strategy and parameters before any bar is touched
         start, end = bound("start", self.start), bound("end", self.end)
         if start is not None and end is not None and end < start:
@@ -186,6 +200,7 @@ class Request:
                 f"{self.strategy} needs {lookback + 1} bars before its first decision and no symbol "
                 f"has them: {', '.join(short[:5])}; bring earlier bars or shorter windows"
             )
+        self._require_labels(panel, own, trade_from)
         # Sizes depend on the year's length, so it is measured on bars that no decision comes before.
         bars_per_year = periods_per_year(panel.bar_close[: max(trade_from, lookback) + 1])
         params = self.resolve(n_symbols, bars_per_year)
@@ -193,6 +208,24 @@ class Request:
         if short:
             notes.append(f"never out of warm-up ({lookback + 1} bars), so never traded: {', '.join(short)}")
         return Prepared(panel, first, trade_from, params, bars_per_year, tuple(notes))
+
+    def _require_labels(self, panel: Panel, own: NDArray[np.int64], trade_from: int) -> None:
+        """Refuse a span whose training part cannot hold the labels of a first model."""
+        if self.rule().model is None:
+            return
+        from research.learning.settings import LearningSettings
+
+        learning = self.learning or LearningSettings()
+        horizon = int(self.resolve(len(panel.symbols))["time_limit"])
+        before = np.isfinite(panel.close[:trade_from]).sum(axis=0)
+        labels = int(np.maximum(before - learning.lookback - horizon - 1, 0).sum())
+        if labels < learning.min_labels:
+            raise NotEnoughHistory(
+                f"{self.strategy} fits its first model on {learning.min_labels} settled labels and the bars "
+                f"before the first that may trade hold {labels} at most ({learning.lookback} bars warm-up, "
+                f"{horizon} to settle); begin later, bring earlier bars or more symbols, or learn from "
+                "features of shorter warm-up"
+            )
 
 
 def _is_number(value: object) -> bool:

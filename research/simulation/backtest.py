@@ -9,8 +9,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
@@ -29,6 +31,10 @@ from research.request import TRAIN_FRACTION, Instant, Prepared, Request
 from research.simulation.decisions import decisions_frame
 from research.simulation.holding import Holding, buy_and_hold
 from research.simulation.trades import orders_frame, round_trips
+
+if TYPE_CHECKING:
+    from research.learning.settings import LearningSettings
+    from research.learning.spoken import Spoken
 
 __all__ = ["BacktestResult", "backtest", "run_unified_backtest"]
 
@@ -58,6 +64,8 @@ class BacktestResult:
         rows, what blocked an entry, and what was decided.
     notes : tuple of str
         What the figures do not say by themselves.
+    spoken : Spoken, optional
+        What the learner did, bar by bar, where the strategy has a model.
 
     Examples
     --------
@@ -75,6 +83,7 @@ class BacktestResult:
     trades: pl.DataFrame
     decisions: pl.DataFrame
     notes: tuple[str, ...] = field(default=())
+    spoken: Spoken | None = None
 
     @property
     def total_return(self) -> float:
@@ -111,6 +120,8 @@ def run_unified_backtest(
     params: Mapping[str, object] | None = None,
     train_fraction: float = TRAIN_FRACTION,
     execution: Execution | None = None,
+    learning: LearningSettings | None = None,
+    jobs: int | None = None,
 ) -> BacktestResult:
     """Backtest a strategy day by day, on the code that also trades.
 
@@ -133,6 +144,11 @@ def run_unified_backtest(
         Leading part of the span that is reserved for training and not traded.
     execution : Execution, optional
         Costs and rules of a fill.
+    learning : LearningSettings, optional
+        How the model of a strategy that has one learns. It learns from the first bar on, and trades
+        after the training part.
+    jobs : int, optional
+        Cores for fits and predictions; all by default. They do not change a bit.
 
     Returns
     -------
@@ -160,6 +176,8 @@ def run_unified_backtest(
         initial_capital=initial_capital,
         train_fraction=train_fraction,
         execution=execution or Execution(),
+        learning=learning,
+        jobs=jobs or os.cpu_count() or 1,
     )
     return backtest(request, load_sample() if bars is None else bars)
 
@@ -215,8 +233,27 @@ def _result(
         orders=orders,
         trades=trades,
         decisions=decisions_frame(run, engine.strategy, prepared.first),
-        notes=prepared.notes + _notes(panel, stats, engine.account) + _benchmark_notes(held),
+        notes=(
+            prepared.notes
+            + _notes(panel, stats, engine.account)
+            + _model_notes(run.spoken, panel, begin)
+            + _benchmark_notes(held)
+        ),
+        spoken=run.spoken,
     )
+
+
+def _model_notes(spoken: Spoken | None, panel: Panel, begin: int) -> tuple[str, ...]:
+    """Say when the model began to speak, and what failed."""
+    if spoken is None:
+        return ()
+    spoke = [t for t, model in enumerate(spoken.models) if model]
+    if not spoke:
+        return ("no model was ever fitted, so nothing was traded; `spoken.happenings` says why",)
+    notes = [f"{h.bar_close!s:.10}: {h.text}" for h in spoken.happenings if h.kind in {"dropped", "skipped"}]
+    if spoke[0] > begin:
+        notes.append(f"no model before {panel.bar_close[spoke[0]]!s:.10}: too few labels had settled")
+    return tuple(notes)
 
 
 def _benchmark_notes(held: Holding) -> tuple[str, ...]:

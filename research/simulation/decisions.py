@@ -31,6 +31,8 @@ def _long(run: Advance, first: int) -> tuple[pl.DataFrame, NDArray[np.bool_]]:
     }
     for k, name in enumerate(run.names):
         columns[name] = run.features[k, :, first:].ravel()[exists]
+    if run.spoken is not None:
+        columns["model"] = np.tile(np.array(run.spoken.models[first:], dtype=np.str_), len(symbols))[exists]
     table = pl.DataFrame(columns, schema_overrides={"bar_close": pl.Datetime("us"), "symbol": pl.String})
     return table.with_columns(pl.col("bar_close").dt.replace_time_zone("UTC")), exists
 
@@ -48,7 +50,9 @@ def signals_frame(run: Advance, strategy: Strategy, first: int = 0) -> pl.DataFr
     Returns
     -------
     DataFrame
-        bar_close, symbol, each feature read, entry (+1, 0, −1), exit (+1 closes longs,
+        bar_close, symbol, each feature read and, of a strategy with a model, what the model said (its
+        probability, edge, confidence, each learner's probability p_… and weight w_…) and `model`, the
+        id of the one that spoke; entry (+1, 0, −1), exit (+1 closes longs,
         −1 shorts), weight, stop, target, trail, limit, and the strategy's own gate. Stop,
         target and trail are fractions of the fill price; NaN is none.
     """
