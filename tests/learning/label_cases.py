@@ -104,6 +104,11 @@ WORKED: dict[str, Any] = {
         case(rows=[FLAT, FLAT, [420, 450, 410, 440]], split={2: 0.25}, target=0.1), 2, ac.TARGET,
         9.6758 / 101,
     ),
+    # 1 for 7: a seventh of a share at 707, target 777.70; a whole-share account would be paid fractions out
+    "split that leaves fractions": (
+        case(rows=[FLAT, FLAT, [735, 790, 720, 770]], split={2: 1 / 7}, target=0.1), 2, ac.TARGET,
+        9.6758 / 101,
+    ),
     "dividend": (
         case(rows=[FLAT, FLAT, [105, 112, 104, 110]], dividend={2: 1.0}, target=0.1), 2, ac.TARGET,
         10.6758 / 101,

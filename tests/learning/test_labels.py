@@ -208,6 +208,9 @@ def test_a_limit_that_no_candidate_asks_for_is_not_read():
     bars, signals = bars_of([FLAT] * 4), wish(1, 4)
     signals[sg.LIMIT] = np.nan
     assert len(ShadowBook(1, 1, BOTH).advance(panel_of(bars), signals).net) == 0
+    # Nor by a wish where there is no close to decide at.
+    bars, signals[sg.ENTRY, 0, 1] = bars_of([FLAT, None, FLAT, FLAT]), 1.0
+    assert len(ShadowBook(1, 1, BOTH).advance(panel_of(bars), signals).net) == 0
 
 
 @pytest.mark.parametrize(("n", "limit"), [(0, 5), (1, 0), (1, 2.5), (1, -3)])
