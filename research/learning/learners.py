@@ -86,7 +86,7 @@ _KNOWN: Final = (
         extra="lstm",
         sequence=SEQUENCE,
         suffix="npz",
-        params={"hidden": 16, "epochs": 4, "batch": 128, "rate": 0.003, "decay": 0.01, "clip": 5.0},
+        params={"hidden": 16, "epochs": 3, "batch": 128, "rate": 0.003, "decay": 0.01, "clip": 5.0},
         train=train_lstm,
         read=read_lstm,
     ),

@@ -10,6 +10,7 @@ deviations, since one wild day would otherwise own the sums; NaN becomes the mea
 from __future__ import annotations
 
 import io
+import math
 import threading
 import zipfile
 from collections.abc import Iterator, Mapping
@@ -134,9 +135,11 @@ def train_lstm(
     split than to do.
     """
     torch: Any = import_module("torch")  # as Any: it may not be installed where the types are checked
-    mean, scale = standard(x)
+    wide = x.astype(np.float64)
+    mean, scale = standard(wide)
     clip = float(params["clip"])
-    z = np.nan_to_num(np.clip((x.astype(np.float64) - mean) / scale, -clip, clip), nan=0.0)
+    z = np.nan_to_num(np.clip((wide - mean) / scale, -clip, clip), nan=0.0)
+    base = float(np.clip(np.average(y, weights=weight), 0.01, 0.99))
     rows, n_features, n_hidden = len(y), x.shape[2], int(params["hidden"])
     with _torch_lock, _alone(torch):
         draw = torch.Generator().manual_seed(seed)
@@ -150,6 +153,7 @@ def train_lstm(
         with torch.no_grad():
             for value in values:
                 value.uniform_(-(n_hidden**-0.5), n_hidden**-0.5, generator=draw)
+            head.bias.fill_(math.log(base / (1.0 - base)))  # a few passes would not get there by themselves
         adam = torch.optim.AdamW(values, lr=params["rate"], weight_decay=params["decay"], foreach=False)
         loss = torch.nn.BCEWithLogitsLoss(reduction="none")
         for _ in range(int(params["epochs"])):
@@ -180,21 +184,21 @@ def train_lstm(
     )
 
 
-def standard(x: NDArray[np.float32]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def standard(x: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return mean and standard deviation of each feature over all rows of all windows.
 
     Parameters
     ----------
-    x : (R, sequence, K) float32
-        Each feature has a value somewhere.
+    x : (R, sequence, K) float64
+        Each feature has a value somewhere; in float32 the squares of large values would overflow.
 
     Returns
     -------
     mean, scale : (K,) float64
         NaN left out; a feature that never moves has scale 1.
     """
-    mean = np.asarray(np.nanmean(x, axis=(0, 1), dtype=np.float64))
-    scale = np.asarray(np.nanstd(x, axis=(0, 1), dtype=np.float64))
+    mean = np.asarray(np.nanmean(x, axis=(0, 1)))
+    scale = np.asarray(np.nanstd(x, axis=(0, 1)))
     return mean, np.where(scale > 0.0, scale, 1.0)
 
 

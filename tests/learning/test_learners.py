@@ -217,6 +217,23 @@ def test_balance_makes_the_classes_weigh_the_same(name):
     assert abs(learner.fit(x, y, weight, seed=1, balanced=True).predict(x).mean() - 0.5) < 0.06
 
 
+@every_learner
+def test_features_that_say_nothing_give_the_base_rate(name):
+    y = (np.arange(90) % 3 == 0).astype(np.int64)
+    x = np.ones((90, LEARNERS[name].sequence, 2), dtype=np.float32)
+    p = learner_named(name).fit(x, y, np.ones(90), seed=0).predict(x)
+    assert len(set(p.tolist())) == 1
+    assert abs(p[0] - 1 / 3) < 0.06
+
+
+@every_learner
+def test_enormous_numbers_and_weights_are_borne(name):
+    x, y, weight = planted(name, rows=90)
+    scale = np.where(np.arange(90) % 2 == 0, 1e150, 1e-150)
+    p = small(name).fit(x * np.float32(1e37), y, weight * scale, seed=0).predict(x * np.float32(1e37))
+    assert np.all((p >= 0) & (p <= 1))
+
+
 def test_contributions_add_up_to_the_log_odds():
     x, _, _ = planted("lightgbm", rows=60, seed=1)
     model = fitted("lightgbm")

@@ -43,7 +43,7 @@ def written(content):
 
 
 def test_standard_leaves_out_nan_and_keeps_a_flat_feature():
-    x = np.array([[[1, 7, np.nan], [3, 7, 2]], [[5, 7, 6], [np.nan, 7, np.nan]]], dtype=np.float32)
+    x = np.array([[[1, 7, np.nan], [3, 7, 2]], [[5, 7, 6], [np.nan, 7, np.nan]]], dtype=np.float64)
     mean, scale = standard(x)
     assert mean.tolist() == [3.0, 7.0, 4.0]
     assert scale.tolist() == [pytest.approx((8 / 3) ** 0.5), 1.0, 2.0]
