@@ -39,6 +39,13 @@ def call(*arguments):
         (["signals", "--on-bad", "skip"], "Invalid value for '--on-bad'"),
         (["signals", "--symbols", ","], "must hold one at least"),
         (["signals", "--bars", "nowhere.csv"], "nowhere.csv"),
+        (["signals", "--retrain-every", "5"], "--retrain-every is for a strategy with a model, was 5"),
+        (["signals", "--strategy", "ml_driven", "--learners", "lightgmb"], "did you mean 'lightgbm'?"),
+        (["signals", "--strategy", "ml_driven", "--retrain-every", "0"], "whole number from 1 to 100000"),
+        (["signals", "--strategy", "ml_driven", "--confidence", "sure"], "Invalid value for '--confidence'"),
+        (["signals", "--strategy", "ml_driven", "--seed", "-1"], "`seed` must be a whole number from 0"),
+        (["signals", "--jobs", "0"], "`jobs` must be a whole number ≥ 1, was 0"),
+        (["signals", "--strategy", "ml_driven", "--train-fraction", "0.1"], "its first model on 250 settled"),
         (["signals", "--no-such-option"], "No such option"),
         (["nonsense"], "No such command"),
     ],
@@ -210,6 +217,24 @@ def test_every_option_reaches_the_request(tmp_path, monkeypatch):
     assert request.execution == Execution(0.0, 0.002, fractional=True, allow_short=True)
     assert request.train_fraction == 0.1
     assert bars["bar_close"].to_list() == [datetime(2022, 1, 2, tzinfo=UTC)]
+
+
+def test_every_option_of_a_model_reaches_the_request(tmp_path, monkeypatch):
+    seen = []
+    monkeypatch.setattr(
+        "research.report.export.signals_table", lambda request, bars: seen.append(request) or bars
+    )
+    of_model = (
+        "--learners lightgbm,random_forest --retrain-every 5 --confidence probability --seed 3 --jobs 2"
+    )
+    assert call(
+        "signals", "--strategy", "ml_driven", "--out", tmp_path / "x.csv", *of_model.split()
+    ) == 0  # fmt: skip
+    (request,) = seen
+    assert request.learning is not None
+    assert request.learning.learners == ("lightgbm", "random_forest")
+    assert (request.learning.retrain_every, request.learning.confidence) == (5, "probability")
+    assert (request.learning.seed, request.jobs) == (3, 2)
 
 
 def test_dropped_rows_are_told(tmp_path, capsys):

@@ -112,6 +112,11 @@ def sweep(
     [(10, 20, 'IBM'), (10, 50, 'IBM'), (20, 50, 'IBM')]
     """
     rule = strategy_named(strategy)
+    if rule.model is not None:
+        raise BadValue(
+            f"a sweep is for strategies without a model, was {strategy}, which would learn anew in every cell; "
+            "backtest its cells one by one, or sweep adaptive_momentum or ma_crossover"
+        )
     cells = build_grid(rule, grid or {}, params)
     rules = Execution(dividends=False) if execution is None else execution
     executor = executor_named(engine, rules, initial_capital)

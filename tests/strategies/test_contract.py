@@ -5,6 +5,7 @@ import pytest
 
 from research.errors import BadValue, UnknownName
 from research.features.catalogue import feature
+from research.kernels import online
 from research.kernels import signals as sg
 from research.strategies import STRATEGIES, strategy_named
 from research.strategies.base import SHARED, SHARED_FEATURES
@@ -31,6 +32,27 @@ def rows(strategy, count=400, seed=1):
     return values
 
 
+def spoken(strategy, count=400, seed=2):
+    """Predictions with the spread of real ones, some closes without; None for a strategy without a model."""
+    if strategy.model is None:
+        return None
+    rng = np.random.default_rng(seed)
+    values = np.empty((online.N_PREDICTIONS, count))
+    values[online.PROBABILITY] = 0.4 + 0.3 * rng.random(count)
+    values[online.BREAK_EVEN] = 0.5
+    values[online.EDGE] = values[online.PROBABILITY] - 0.5
+    values[online.CONFIDENCE] = rng.random(count)
+    values[online.KELLY] = np.maximum(values[online.EDGE], 0.0)
+    values[online.EFFECTIVE] = rng.integers(10, 100, count)
+    values[:, rng.integers(0, count, 60)] = np.nan
+    return values
+
+
+def switches(strategy):
+    """Values of `allow_short` that a strategy takes."""
+    return (0, 1) if strategy.model is None else (0,)
+
+
 def test_shared_positions_match_the_kernel():
     assert len(SHARED) == sg.N_SHARED
     assert len(SHARED_FEATURES) == sg.N_SHARED_FEATURES
@@ -53,17 +75,19 @@ def test_features_exist(strategy):
 def test_each_close_stands_alone(strategy):
     """A column's signals are the same among others and by themselves: no look to either side."""
     values = rows(strategy)
+    said = spoken(strategy)
     params = strategy.resolve({"stop_atr": 2.0, "target": 0.1})
-    whole = strategy.signals(values, params)
+    whole = strategy.signals(values, params, said)
     for j in range(values.shape[1]):
-        alone = strategy.signals(values[:, j : j + 1], params)
+        alone = strategy.signals(values[:, j : j + 1], params, None if said is None else said[:, j : j + 1])
         assert alone.tobytes() == whole[:, j : j + 1].copy().tobytes()
 
 
 def test_rows_obey_their_rules(strategy):
     values = rows(strategy)
-    for short in (0, 1):
-        out = strategy.signals(values, strategy.resolve({"allow_short": short, "stop": 0.05, "trail_atr": 3}))
+    for short in switches(strategy):
+        params = strategy.resolve({"allow_short": short, "stop": 0.05, "trail_atr": 3})
+        out = strategy.signals(values, params, spoken(strategy))
         assert out.shape == (sg.N_SIGNALS, values.shape[1])
         assert set(np.unique(out[sg.ENTRY])) <= ({-1.0, 0.0, 1.0} if short else {0.0, 1.0})
         assert (out[sg.ENTRY] != 0).any()
@@ -78,11 +102,84 @@ def test_rows_obey_their_rules(strategy):
 def test_unknown_features_mean_no_entry(strategy):
     values = rows(strategy)
     unknown = np.isnan(values).any(axis=0)
-    out = strategy.signals(values, strategy.resolve())
+    out = strategy.signals(values, strategy.resolve(), spoken(strategy))
     assert unknown.sum() > 10
     assert (out[sg.ENTRY, unknown] == 0).all()
     assert (out[sg.GATE, unknown] == 1).all()
     assert strategy.gates[0] == "warm-up"
+
+
+# --- strategies with a model -------------------------------------------------------------------------
+
+
+@pytest.fixture(params=sorted(name for name, s in STRATEGIES.items() if s.model is not None))
+def learned(request):
+    return STRATEGIES[request.param]
+
+
+def test_no_entry_without_a_word_of_the_model(learned):
+    values, said = rows(learned), spoken(learned)
+    out = learned.signals(values, learned.resolve(), said)
+    mute = np.isnan(said[online.PROBABILITY])
+    assert mute.sum() > 20
+    assert (out[sg.ENTRY, mute] == 0).all()
+    silent = learned.signals(values, learned.resolve(), np.full_like(said, np.nan))
+    assert (silent[sg.ENTRY] == 0).all()
+    assert "no model yet" in {learned.gate_name(g) for g in silent[sg.GATE]}
+
+
+def test_predictions_are_needed_by_those_with_a_model_alone(strategy):
+    values = rows(strategy)
+    wrong = spoken(STRATEGIES["ml_driven"]) if strategy.model is None else None
+    with pytest.raises(BadValue, match="predictions"):
+        strategy.signals(values, strategy.resolve(), wrong)
+    if strategy.model is None:
+        with pytest.raises(BadValue, match="has no model, so it has no candidates"):
+            strategy.candidates(values, strategy.resolve())
+
+
+def test_candidates_stand_alone_and_end(learned):
+    """Each candidate is known at its own close, and the trade that labels it has a last bar."""
+    values = rows(learned)
+    params = learned.resolve({"stop_atr": 2.0, "target": 0.1})
+    whole = learned.candidates(values, params)
+    for j in range(values.shape[1]):
+        alone = learned.candidates(values[:, j : j + 1], params)
+        assert alone.tobytes() == whole[:, j : j + 1].copy().tobytes()
+    asked = whole[sg.ENTRY] != 0.0
+    assert 20 < asked.sum() < asked.size
+    assert not asked[np.isnan(values).any(axis=0)].any()
+    assert (whole[sg.LIMIT, asked] == params["time_limit"]).all()
+    assert np.isfinite(whole[sg.STOP, asked]).all()
+    assert set(np.unique(whole[sg.ENTRY])) == {0.0, 1.0}
+
+
+def test_every_entry_was_a_candidate(learned):
+    """The model is never asked of what it did not learn from."""
+    values, params = rows(learned, 4000), learned.resolve()
+    said = spoken(learned, 4000)
+    entered = learned.signals(values, params, said)[sg.ENTRY] != 0.0
+    assert entered.sum() > 30
+    assert (learned.candidates(values, params)[sg.ENTRY, entered] == 1.0).all()
+
+
+def test_a_model_needs_trades_that_end_and_are_long(learned):
+    with pytest.raises(BadValue, match="`time_limit` of .* must be ≥ 1, was 0; its models learn from trades"):
+        learned.resolve({"time_limit": 0})
+    with pytest.raises(BadValue, match="cannot sell short; leave `allow_short` off"):
+        learned.resolve({"allow_short": 1})
+
+
+@pytest.mark.parametrize(
+    ("params", "refusal"),
+    [
+        ({"learn_below": 2.0}, "`learn_below` must be at most `entry`, was 2 and 1.5"),
+        ({"exit": -0.75}, "`exit` must be above −`learn_below`, was -0.75 and 0.75"),
+    ],
+)
+def test_mean_reversion_refuses_what_cannot_be(params, refusal):
+    with pytest.raises(BadValue, match=refusal):
+        STRATEGIES["mean_reversion_ml"].resolve(params)
 
 
 def test_parameters_refuse_with_their_rule(strategy):
@@ -142,6 +239,80 @@ def test_adaptive_momentum(momentum, trend, short, entry, closes, gate):
 def test_ma_crossover_enters_on_that_very_bar(cross, short, entry, closes):
     out = one("ma_crossover", (cross,), {"allow_short": short})
     assert (out[sg.ENTRY], out[sg.EXIT]) == (entry, closes)
+
+
+def said(p, edge, confidence, kelly, effective=1000.0):
+    values = np.empty((online.N_PREDICTIONS, 1))
+    values[:, 0] = (p, edge, confidence, kelly, effective, p - edge)
+    return values
+
+
+GOOD = (0.6, 0.1, 0.7, 0.2)
+
+
+@pytest.mark.parametrize(
+    ("trend", "momentum", "words", "entry", "closes", "gate"),
+    [
+        (50.0, 0.1, GOOD, 1, -1, ""),
+        (49.9, 0.1, GOOD, 0, -1, "trend"),
+        (50.0, 0.0, GOOD, 0, -1, "momentum"),
+        (50.0, 0.1, (0.6, 0.1, 0.6, 0.2), 0, -1, "confidence"),  # 0.6 itself does not exceed it
+        (50.0, 0.1, (0.5, 0.0, 0.7, 0.2), 0, 0, "edge"),  # break-even: no entry, no exit
+        (50.0, 0.1, (0.4, -0.1, 0.7, 0.0), 0, 1, "edge"),
+        (50.0, 0.1, (0.6, 0.1, 0.7, 0.0), 0, -1, "kelly"),
+        (50.0, 0.1, (np.nan,) * 4, 0, 0, "no model yet"),
+        (29.9, 0.1, GOOD, 0, 1, "trend"),  # the trend is gone: out, whatever the model says
+        (29.9, 0.1, (np.nan,) * 4, 0, 1, "no model yet"),
+    ],
+)
+def test_ml_driven(trend, momentum, words, entry, closes, gate):
+    rule = STRATEGIES["ml_driven"]
+    values = np.array([0.2, 0.0, 0.02, trend, momentum])[:, None]
+    out = rule.signals(values, rule.resolve(), said(*words))[:, 0]
+    # An entry's exit is for shorts, none of which this strategy has.
+    expected = 1.0 if closes == 1 else 0.0
+    assert (out[sg.ENTRY], max(out[sg.EXIT], 0.0), rule.gate_name(out[sg.GATE])) == (entry, expected, gate)
+
+
+@pytest.mark.parametrize(
+    ("z", "words", "entry", "closes", "gate"),
+    [
+        (-1.6, GOOD, 1, False, ""),
+        (-1.5, GOOD, 0, False, "not stretched"),  # the threshold itself is not beyond it
+        (-1.6, (np.nan,) * 4, 0, False, "no model yet"),
+        (-1.6, (0.5, 0.0, 0.1, 0.2), 0, False, "edge"),
+        (-1.6, (0.6, 0.1, 0.1, 0.0), 0, False, "kelly"),
+        (-1.6, (0.6, 0.1, 0.0, 0.2), 1, False, ""),  # it does not ask for confidence
+        (0.1, GOOD, 0, True, "not stretched"),
+        (0.0, GOOD, 0, False, "not stretched"),
+    ],
+)
+def test_mean_reversion_ml(z, words, entry, closes, gate):
+    rule = STRATEGIES["mean_reversion_ml"]
+    values = np.array([0.2, 0.0, 0.02, z])[:, None]
+    out = rule.signals(values, rule.resolve(), said(*words))[:, 0]
+    assert (out[sg.ENTRY], out[sg.EXIT] > 0.0, rule.gate_name(out[sg.GATE])) == (entry, closes, gate)
+
+
+@pytest.mark.parametrize(
+    ("kelly", "effective", "fraction", "weight"),
+    [
+        (0.4, 1000.0, 0.25, 0.1),  # a quarter of the Kelly fraction
+        (0.4, 1000.0, 0.5, 0.2),
+        (4.0, 1000.0, 1.0, 0.5),  # 20 % aimed at over 40 % measured is the tighter one
+        (0.4, 29.9, 0.25, 0.01),  # too few labels: the least weight
+        (0.4, 30.0, 0.25, 0.1),
+    ],
+)
+@pytest.mark.parametrize("name", ["ml_driven", "mean_reversion_ml"])
+def test_kelly_weight_by_hand(name, kelly, effective, fraction, weight):
+    rule = STRATEGIES[name]
+    own = (80.0, 10.0) if name == "ml_driven" else (-2.0,)
+    values = np.array([0.4, 0.0, 0.02, *own])[:, None]
+    params = rule.resolve({"risk_cap": 0, "kelly_fraction": fraction})
+    out = rule.signals(values, params, said(0.6, 0.1, 0.9, kelly, effective))[:, 0]
+    assert out[sg.ENTRY] == 1.0
+    assert out[sg.WEIGHT] == pytest.approx(weight, rel=1e-15)
 
 
 @pytest.mark.parametrize(
