@@ -50,14 +50,18 @@ def settings_of(request: Request, prepared: Prepared, prefix: str) -> dict[str, 
         "capital": request.initial_capital,
         "train_fraction": request.train_fraction,
         "execution": asdict(request.execution),
-        "learning": learning_of(request),
+        "learning": learning_of(request, prepared),
+        "model": None if prepared.model is None else prepared.model.facts["last_bar"],
     }
 
 
-def learning_of(request: Request) -> dict[str, object] | None:
+def learning_of(request: Request, prepared: Prepared) -> dict[str, Any] | None:
     """Return how the strategy's model learns; None where it has none."""
     if request.rule().model is None:
         return None
+    if prepared.model is not None:
+        settings: dict[str, Any] = prepared.model.facts["learner"]["settings"]
+        return settings
     from research.learning.settings import LearningSettings
 
     return (request.learning or LearningSettings()).facts()

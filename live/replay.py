@@ -136,8 +136,13 @@ def _begin(
     """Return an engine that has seen all bars before the span, and begin the journal with it."""
     panel, first = prepared.panel, prepared.first
     engine = UnifiedTradingEngine.of(request, prepared)
-    if first:
-        engine.advance(feed.before(panel.bar_close[first]))
+    if first or prepared.model is not None:
+        before = feed.before(panel.bar_close[first])
+        if prepared.model is not None:
+            engine.reanchor(feed.until(engine.last_bar))
+            before = before[feed.until(engine.last_bar).height :]
+        if before.height:
+            engine.advance(before)
     events = [
         Event(
             "begun",

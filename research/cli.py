@@ -58,6 +58,31 @@ def backtest(
 
 @app.command()
 @takes_run_options
+def train(
+    asked: RunOptions,
+    out: Annotated[Path, typer.Option(help="Folder of the model; earlier versions stay.", metavar="DIR")],
+) -> None:
+    """Train a strategy's model on all bars of the span, and keep it for backtests and the live runner."""
+    from research.files import require_writable
+    from research.report.progress import bars_shown
+    from research.training import train as run_training
+
+    require_writable(out)
+    request, bars = asked.request(), asked.read()
+    with bars_shown("training", bars["bar_close"].n_unique()) as on_bars:
+        made = run_training(request, bars, out, on_bars=on_bars)
+    for h in made.spoken.happenings:
+        if h.kind in {"dropped", "skipped"}:
+            typer.echo(f"note: {h.bar_close!s:.10}: {h.text}")
+    fits = sum(h.kind == "fit" for h in made.spoken.happenings)
+    typer.echo(
+        f"trained {request.strategy} to {made.last_bar!s:.10}: {fits} fits, model {made.spoken.models[-1]}"
+    )
+    typer.echo(f"wrote version {made.version[:12]} to {made.folder}; use it with --model {made.folder}")
+
+
+@app.command()
+@takes_run_options
 def signals(
     asked: RunOptions,
     out: Annotated[Path, typer.Option(help="CSV or Parquet to write, by its ending.", metavar="FILE")],

@@ -14,13 +14,9 @@ Nothing in here knows whether the bars are old or new.
 
 from __future__ import annotations
 
-import hashlib
-import io
-import json
-import zipfile
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
@@ -32,11 +28,12 @@ from research.errors import BadValue, DataError, NotEnoughHistory, SnapshotMisma
 from research.execution import Execution
 from research.features.matrix import FeatureStream
 from research.kernels import account as ac
-from research.kernels.account import Account, copy_account, empty_orders, new_account
+from research.kernels.account import Account, empty_orders, new_account
 from research.kernels.broker import decide_nb
 from research.kernels.jit import kernel_hash
 from research.kernels.scan import scan_nb
 from research.request import Prepared, Request
+from research.saved import account_in, learning_in, load_models, pack, read_container, write_container
 from research.strategies import strategy_named
 
 if TYPE_CHECKING:
@@ -51,8 +48,6 @@ Fill = Callable[[Panel, Account, Execution], F64]
 Alter = Callable[[F64], F64]
 _ALWAYS = np.datetime64("0001-01-01", "us")
 _NEVER = np.datetime64("9999-12-31", "us")
-_MODEL = "model."
-_DIGEST = 32
 
 
 class UnifiedTradingEngine:
@@ -79,6 +74,8 @@ class UnifiedTradingEngine:
     alter : callable, optional
         Changes predictions, (Q, N, T), before the strategy reads them: how `research.evidence` asks
         whether a strategy listens to its model.
+    on_bars : callable, optional
+        Told how many bars the learner has just gone through; for progress.
 
     Examples
     --------
@@ -101,6 +98,7 @@ class UnifiedTradingEngine:
         learning: LearningSettings | None = None,
         jobs: int = 1,
         alter: Alter | None = None,
+        on_bars: Callable[[int], None] | None = None,
     ) -> None:
         if not (np.isfinite(initial_capital) and initial_capital > 0):
             raise BadValue(
@@ -113,7 +111,7 @@ class UnifiedTradingEngine:
         self.trade_from = _ALWAYS if trade_from is None else trade_from
         self.names = self.strategy.features(self.params)
         self.learning = None if self.strategy.model is None else learning or _default_learning()
-        self.jobs, self.alter = jobs, alter
+        self.jobs, self.alter, self.on_bars = jobs, alter, on_bars
         self.learner: OnlineLearner | None = None
         self.last_bar: np.datetime64 | None = None
         self.symbols: tuple[str, ...] = ()
@@ -121,41 +119,57 @@ class UnifiedTradingEngine:
             self._begin(symbols)
 
     @classmethod
-    def of(cls, request: Request, prepared: Prepared, *, alter: Alter | None = None) -> UnifiedTradingEngine:
+    def of(
+        cls,
+        request: Request,
+        prepared: Prepared,
+        *,
+        alter: Alter | None = None,
+        on_bars: Callable[[int], None] | None = None,
+    ) -> UnifiedTradingEngine:
         """Return the engine of a request: its account, and the first close that may decide a trade."""
-        return cls(
+        engine = cls(
             request.strategy,
             request.initial_capital,
             symbols=prepared.panel.symbols,
             params=prepared.params,
             execution=request.execution,
             trade_from=prepared.trade_from_instant,
-            learning=request.learning,
+            learning=request.learning if prepared.model is None else learning_in(prepared.model.facts),
             jobs=request.jobs,
             alter=alter,
+            on_bars=on_bars,
         )
+        if prepared.model is not None:
+            load_models(engine, prepared.model)
+        return engine
 
     def _begin(self, symbols: Sequence[str]) -> None:
         self.symbols = tuple(symbols)
         self.account = new_account(len(self.symbols), self.initial_capital)
-        self._builder = PanelBuilder(self.symbols)
+        self.builder = PanelBuilder(self.symbols)
         if self.learning is None:
-            self._stream = FeatureStream(self.symbols, self.names)
+            self.stream = FeatureStream(self.symbols, self.names)
             return
         from research.learning.learner import OnlineLearner
 
         together = tuple(dict.fromkeys((*self.names, *self.learning.names)))
-        self._stream = FeatureStream(self.symbols, together)
+        self.stream = FeatureStream(self.symbols, together)
         self._own = np.array([together.index(name) for name in self.names])
         self._models = np.array([together.index(name) for name in self.learning.names])
         self.learner = OnlineLearner(
-            len(self.symbols), self.learning, int(self.params["time_limit"]), self.execution, jobs=self.jobs
+            len(self.symbols),
+            self.learning,
+            int(self.params["time_limit"]),
+            self.execution,
+            jobs=self.jobs,
+            on_bars=self.on_bars,
         )
 
     @property
     def lookback(self) -> int:
         """Bars a symbol needs before its first decision."""
-        bars: int = self._stream.lookback
+        bars: int = self.stream.lookback
         return bars
 
     def advance(self, block: Panel | pl.DataFrame, fill: Fill | None = None) -> Advance:
@@ -187,7 +201,7 @@ class UnifiedTradingEngine:
             self._begin(
                 block.symbols if isinstance(block, Panel) else block["symbol"].unique().sort().to_list()
             )
-        panel = block if isinstance(block, Panel) else self._builder.push(block)
+        panel = block if isinstance(block, Panel) else self.builder.push(block)
         names, features, signals, spoken = self._signals(panel)
         return replace(self._trade(panel, features, signals, fill), names=names, spoken=spoken)
 
@@ -235,7 +249,7 @@ class UnifiedTradingEngine:
             That delivery's bars up to the last one advanced over; see `PanelBuilder.reanchor`.
         """
         if "adj_factor" in bars.columns and bars.height:
-            self._builder.reanchor(bars)
+            self.builder.reanchor(bars)
 
     def _signals(self, panel: Panel) -> tuple[tuple[str, ...], F64, F64, Spoken | None]:
         """Continue what is read and the signals over a block: names, (K, N, T), (S, N, T)."""
@@ -249,7 +263,7 @@ class UnifiedTradingEngine:
                 f"bars must be later than {self.last_bar}, the last one advanced over, was "
                 f"{panel.bar_close[0]}; give each bar once"
             )
-        matrix = self._stream.advance(panel)
+        matrix = self.stream.advance(panel)
         if len(panel):
             self.last_bar = panel.bar_close[-1]
         if self.learner is None or self.strategy.model is None:
@@ -293,76 +307,44 @@ class UnifiedTradingEngine:
         return Advance(panel, self.names, features, signals, gates, decided, orders, equity, cash, exposure)
 
     def snapshot(self) -> bytes:
-        """Return everything carried between blocks; `restore` continues from it."""
-        settings = {
-            "kernels": kernel_hash(),
-            "strategy": self.strategy.name,
-            "params": self.params,
-            "execution": asdict(self.execution),
-            "symbols": self.symbols,
-            "initial_capital": self.initial_capital,
-            "trade_from": str(self.trade_from),
-            "last_bar": None if self.last_bar is None else str(self.last_bar),
-        }
-        parts: dict[str, Any] = {}
-        if self.learner is not None:
-            models, settings["learner"] = self.learner.pack()
-            parts = {f"{_MODEL}{name}": np.frombuffer(data, dtype=np.uint8) for name, data in models.items()}
-        buffer = io.BytesIO()
-        np.savez(
-            buffer,
-            settings=np.frombuffer(json.dumps(settings).encode(), dtype=np.uint8),
-            builder=np.frombuffer(self._builder.snapshot(), dtype=np.uint8),
-            stream=np.frombuffer(self._stream.snapshot(), dtype=np.uint8),
-            **parts,
-            **self.account._asdict(),
-        )
-        data = buffer.getvalue()
-        return data + hashlib.sha256(data).digest()
+        """Return everything carried between blocks, models included; `restore` continues from it."""
+        return write_container(pack(self))
 
-    @classmethod
-    def restore(cls, data: bytes, *, jobs: int = 1) -> UnifiedTradingEngine:
-        """Return the engine that made a snapshot, models included.
+    @staticmethod
+    def restore(data: bytes, *, jobs: int = 1) -> UnifiedTradingEngine:
+        """Return the engine that made a snapshot.
+
+        Parameters
+        ----------
+        data : bytes
+            From `snapshot`.
+        jobs : int
+            Cores for fits and predictions.
 
         Raises
         ------
         SnapshotMismatch
             The bytes are no engine snapshot, are damaged, or other kernels made them.
         """
-        body, digest = data[:-_DIGEST], data[-_DIGEST:]
-        if hashlib.sha256(body).digest() != digest:  # before any parser sees a byte
-            raise SnapshotMismatch("the engine's snapshot is damaged or cut short; start anew from the bars")
-        try:
-            with np.load(io.BytesIO(body), allow_pickle=False) as saved:
-                parts = {name: saved[name] for name in saved.files}
-            settings = json.loads(parts["settings"].tobytes())
-        except (ValueError, OSError, KeyError, EOFError, zipfile.BadZipFile) as broken:
+        saved = read_container(data)
+        facts = saved.facts
+        if facts["kernels"] != kernel_hash():
             raise SnapshotMismatch(
-                f"the engine's snapshot cannot be read ({type(broken).__name__}); start anew from the bars"
-            ) from broken
-        if settings["kernels"] != kernel_hash():
-            raise SnapshotMismatch(
-                f"the snapshot was made by kernels {settings['kernels']}, these are {kernel_hash()}; "
+                f"the snapshot was made by kernels {facts['kernels']}, these are {kernel_hash()}; "
                 "start anew from the bars, which takes seconds"
             )
-        learner = settings.get("learner")
-        engine = cls(
-            settings["strategy"],
-            settings["initial_capital"],
-            symbols=settings["symbols"],
-            params=settings["params"],
-            execution=Execution(**settings["execution"]),
-            trade_from=np.datetime64(settings["trade_from"], "us"),
-            learning=None if learner is None else _settings(learner),
+        engine = UnifiedTradingEngine(
+            facts["strategy"],
+            facts["initial_capital"],
+            symbols=facts["symbols"],
+            params=facts["params"],
+            execution=Execution(**facts["execution"]),
+            trade_from=np.datetime64(facts["trade_from"], "us"),
+            learning=learning_in(facts),
             jobs=jobs,
         )
-        engine.last_bar = None if settings["last_bar"] is None else np.datetime64(settings["last_bar"], "us")
-        engine._builder = PanelBuilder.restore(parts["builder"].tobytes())
-        engine._stream = FeatureStream.restore(parts["stream"].tobytes())
-        engine.account = copy_account(Account(*(parts[name] for name in Account._fields)))
-        if engine.learner is not None:
-            files = {n.removeprefix(_MODEL): x.tobytes() for n, x in parts.items() if n.startswith(_MODEL)}
-            engine.learner.unpack(files, learner)
+        load_models(engine, saved)
+        engine.account = account_in(saved)
         return engine
 
 
@@ -370,9 +352,3 @@ def _default_learning() -> LearningSettings:
     from research.learning.settings import LearningSettings  # the learners' libraries: not for every strategy
 
     return LearningSettings()
-
-
-def _settings(facts: Mapping[str, Any]) -> LearningSettings:
-    from research.learning.settings import LearningSettings
-
-    return LearningSettings.from_facts(facts["settings"])

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 __all__ = ["RunOptions", "takes_run_options"]
 
+_LEARNING = ("learners", "retrain_every", "confidence", "seed")
+
 
 def _option(text: str, *flags: str, **more: Any) -> Any:
     return typer.Option(*flags, help=text, **more)
@@ -59,6 +61,10 @@ class RunOptions:
         Literal["rank", "probability"], _option("What confidence means: a trailing rank, or max(p, 1 - p).")
     ] = "rank"
     seed: Annotated[int, _option("Seed of every fit.")] = 7
+    model: Annotated[
+        Path | None,
+        _option("Folder of a model that `train` has written; the run begins after it.", metavar="DIR"),
+    ] = None
     jobs: Annotated[int | None, _option("Cores; all by default. The result is the same.")] = None
     bars: Annotated[
         Path | None, _option("CSV or Parquet of bars; the sample by default.", metavar="FILE")
@@ -90,12 +96,15 @@ class RunOptions:
             Execution(self.slippage, self.commission, self.fractional, self.allow_short),
             self._learning(),
             (os.cpu_count() or 1) if self.jobs is None else self.jobs,
+            self.model,
         )
 
     def _learning(self) -> LearningSettings | None:
         """Return the learning settings of a strategy with a model; refuse options that none would hear."""
         from research.strategies import strategy_named
 
+        if self.model is not None and all(getattr(self, n) == getattr(RunOptions(), n) for n in _LEARNING):
+            return None  # a trained model keeps its own
         if strategy_named(self.strategy).model is not None:
             from research.learning.settings import CORE, LearningSettings
 
@@ -106,7 +115,7 @@ class RunOptions:
                 seed=self.seed,
             )
         plain = RunOptions()
-        for name in ("learners", "retrain_every", "confidence", "seed"):
+        for name in _LEARNING:
             if getattr(self, name) != getattr(plain, name):
                 raise BadValue(
                     f"--{name.replace('_', '-')} is for a strategy with a model, was {getattr(self, name)!r} "

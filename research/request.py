@@ -9,9 +9,10 @@ the first that may trade.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from numbers import Real
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -25,6 +26,7 @@ from research.data.sessions import periods_per_year
 from research.errors import BadValue, DataError, NotEnoughHistory, UnknownName
 from research.execution import Execution
 from research.features.matrix import FeatureStream
+from research.saved import Saved, learning_in, read_models
 from research.strategies import Strategy, strategy_named
 
 if TYPE_CHECKING:
@@ -33,6 +35,8 @@ if TYPE_CHECKING:
 __all__ = ["TRAIN_FRACTION", "Instant", "Prepared", "Request"]
 
 TRAIN_FRACTION = 0.3
+# Parameters that change what is made of a prediction, never the trades that labels come from.
+_ACCOUNT_ONLY = frozenset({"bars_per_year", "vol_target", "max_weight", "risk_cap", "risk_aversion"})
 _CASH_BUFFER = 0.95  # of equity that is spread over the symbols, so that an opening gap can still be paid
 
 
@@ -56,6 +60,8 @@ class Prepared:
         Measured on the bars before the first that may trade.
     notes : tuple of str
         What the user must be told about these bars.
+    model : Saved, optional
+        A trained model that the run begins with; the panel then begins after the last bar it has seen.
     """
 
     panel: Panel
@@ -64,6 +70,7 @@ class Prepared:
     params: dict[str, float]
     bars_per_year: float
     notes: tuple[str, ...]
+    model: Saved | None = None
 
     @property
     def trade_from_instant(self) -> np.datetime64:
@@ -76,7 +83,9 @@ class Prepared:
 class Request:
     """A run as asked for; `prepare` holds it against bars and refuses what cannot be done.
 
-    `learning` and `jobs` are for strategies that have a model; `jobs` cores give the bits that one gives.
+    `learning`, `jobs` and `model` are for strategies that have one: how it learns, on how many cores (they
+    give the bits that one gives), and the folder of one that `python -m research train` has written. Then
+    the run begins after the last bar that the model has seen, and no bar is reserved for training.
     """
 
     strategy: str = "adaptive_momentum"
@@ -89,6 +98,7 @@ class Request:
     execution: Execution = field(default_factory=Execution)
     learning: LearningSettings | None = None
     jobs: int = 1
+    model: Path | None = None
 
     def rule(self) -> Strategy:
         """Return the strategy's record."""
@@ -148,6 +158,8 @@ class Request:
             )
         if self.learning is not None and self.rule().model is None:
             raise BadValue(f"{self.strategy} has no model, so it takes no learning settings; leave them out")
+        if self.model is not None and self.rule().model is None:
+            raise BadValue(f"{self.strategy} has no model, so it cannot begin with one; leave `model` out")
         if self.jobs < 1:
             raise BadValue(f"`jobs` must be a whole number ≥ 1, was {self.jobs!r}; it is the number of cores")
         self.resolve(1)  # refuses strategy and parameters before any bar is touched
@@ -160,8 +172,56 @@ class Request:
         symbols = self._symbols(bars)
         bars = bars.filter(pl.col("symbol").is_in(symbols))
         until = bars if end is None else bars.filter(pl.col("bar_close") <= end)
+        if self.model is not None:
+            return self._after_training(until, symbols, start)
         panel = PanelBuilder(symbols).push(until)  # a symbol may have no bar before the end
         return self._cut(panel, start, account_symbols)
+
+    def expects(self, symbols: Sequence[str]) -> dict[str, object]:
+        """Return the facts of a trained model that must agree with this request."""
+        params = self.resolve(len(symbols))
+        return {
+            "strategy": self.strategy,
+            "symbols": list(symbols),
+            "execution": asdict(self.execution),
+            "labels": {name: value for name, value in params.items() if name not in _ACCOUNT_ONLY},
+        }
+
+    def _after_training(self, bars: pl.DataFrame, symbols: Sequence[str], start: datetime | None) -> Prepared:
+        """Lay out the bars after those that a trained model has seen."""
+        assert self.model is not None
+        saved = read_models(self.model, self.expects(symbols))
+        learning = learning_in(saved.facts)
+        if self.learning is not None and learning != self.learning:
+            raise BadValue(
+                f"a trained model keeps the learning settings it was trained with, and those of {self.model} "
+                "differ from the ones asked for; leave them out, or train anew"
+            )
+        last = saved.last_bar
+        builder = saved.builder()
+        assert last is not None, "a trained model has seen bars"
+        seen = pl.col("bar_close") <= pl.lit(last).dt.replace_time_zone("UTC")
+        if "adj_factor" in bars.columns:
+            builder.reanchor(bars.filter(seen))
+        panel = builder.push(bars.filter(~seen))
+        first = 0
+        if start is not None:
+            begin = np.datetime64(start.replace(tzinfo=None), "us")
+            if begin <= last:
+                raise BadValue(
+                    f"`start` must be after {last!s:.10}, the last bar that the model in {self.model} has "
+                    f"seen, was {self.start}; start later, or train on earlier bars"
+                )
+            first = int(np.searchsorted(panel.bar_close, begin))
+        if len(panel) - first < 2:
+            raise NotEnoughHistory(
+                f"the span after the model's last bar, {last!s:.10}, holds {max(len(panel) - first, 0)} bars "
+                "and a run needs 2; bring later bars, or train on fewer"
+            )
+        bars_per_year = saved.facts["params"]["bars_per_year"]
+        params = self.resolve(len(symbols), bars_per_year)
+        note = f"the model in {self.model} has seen bars to {last!s:.10}; none after is reserved for training"
+        return Prepared(panel, first, first, params, bars_per_year, (note,), saved)
 
     def _symbols(self, bars: pl.DataFrame) -> list[str]:
         known = bars["symbol"].unique().sort().to_list()

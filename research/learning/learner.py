@@ -15,7 +15,7 @@ Chunk law: any split of the bars into blocks gives the same predictions, weights
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -30,7 +30,7 @@ from research.kernels import signals as sg
 from research.kernels.online import Belief, new_belief, refer_nb, speak_nb
 from research.learning.ensemble import Ensemble
 from research.learning.history import History
-from research.learning.labels import ShadowBook, effective_size
+from research.learning.labels import ShadowBook, effective_size, uniqueness
 from research.learning.settings import LearningSettings
 from research.learning.spoken import Happening, Spoken
 
@@ -53,11 +53,21 @@ class OnlineLearner:
         Costs of the shadow trades.
     jobs : int
         Cores for fits and predictions; does not change a bit.
+    on_bars : callable, optional
+        Told how many bars were just gone through.
     """
 
     def __init__(
-        self, n_symbols: int, settings: LearningSettings, horizon: int, execution: Execution, *, jobs: int = 1
+        self,
+        n_symbols: int,
+        settings: LearningSettings,
+        horizon: int,
+        execution: Execution,
+        *,
+        jobs: int = 1,
+        on_bars: Callable[[int], None] | None = None,
     ) -> None:
+        self._on_bars = on_bars or _unheard
         self.settings = settings
         self.horizon = horizon
         self.ensemble = Ensemble(
@@ -140,6 +150,7 @@ class OnlineLearner:
                 labels.t_end, labels.symbol, labels.birth, labels.net, event, raw, asked, out, said, weights,
             )  # fmt: skip
             models += [self.ensemble.id] * (reached - at)
+            self._on_bars(reached - at)
             at, resumed = reached, why != online.DONE
             if resumed:
                 happenings += self._retrain(self._bar + at, panel.bar_close[at], alarm=why == online.ALARM)
@@ -181,7 +192,7 @@ class OnlineLearner:
                 raise
             tell("skipped", f"no fit: {fault}")
         else:
-            effective = effective_size(rows.weight)
+            effective = effective_size(uniqueness(rows.symbol, rows.birth, rows.t_end))
             tell("fit", f"{len(rows.y)} rows, {effective:.0f} effective, {rows.y.mean():.1%} won")
         for text in failed:
             tell("dropped", text)
@@ -247,3 +258,7 @@ class OnlineLearner:
         if len(self.ensemble.dropped) == len(self.ensemble.learners):
             whys = "; ".join(f"{name}: {why}" for name, why in self.ensemble.dropped.items())
             raise OnepathError(f"no learner is left in the mixture ({whys}); see the journal's events")
+
+
+def _unheard(_bars: int) -> None:
+    """Tell nobody."""

@@ -1,0 +1,37 @@
+"""A progress bar on the terminal for work that goes bar by bar."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+__all__ = ["bars_shown"]
+
+
+@contextmanager
+def bars_shown(what: str, total: int) -> Iterator[Callable[[int], None] | None]:
+    """Show how many bars are done, where somebody can see it; give a function that counts them.
+
+    Parameters
+    ----------
+    what : str
+    total : int
+        Bars there are.
+    """
+    if not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("bars"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task(what, total=total)
+        yield lambda n: progress.advance(task, n)

@@ -1,0 +1,174 @@
+"""An engine written down: named files and JSON facts, in one container or in a folder of models.
+
+In: an engine. Out: files (features' and bars' carried state, the account, each model in its native
+format) and facts (strategy, parameters, symbols, kernels, what the learner is told). A journal keeps them
+as one string of bytes with a digest; `python -m research train` keeps them as an artifact
+(`research.learning.artifact`). Either way every digest is compared before any parser sees a byte, and
+nothing is ever unpickled.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from research.data.panel import PanelBuilder
+from research.errors import ArtifactError, SnapshotMismatch
+from research.features.matrix import FeatureStream
+from research.kernels.account import Account, copy_account
+from research.kernels.jit import kernel_hash
+
+if TYPE_CHECKING:
+    from research.engine import UnifiedTradingEngine
+    from research.learning.settings import LearningSettings
+
+__all__ = [
+    "Saved",
+    "account_in",
+    "learning_in",
+    "load_models",
+    "pack",
+    "read_container",
+    "read_models",
+    "write_container",
+]
+
+_MAGIC: Final = b"onepath engine 2\n"
+_DIGEST: Final = 32
+_BUILDER, _STREAM, _ACCOUNT = "bars.state", "features.state", "account.npz"
+_AGAIN = "start anew from the bars"
+
+
+@dataclass(frozen=True)
+class Saved:
+    """An engine written down.
+
+    Attributes
+    ----------
+    files : dict of str to bytes
+    facts : dict
+        What JSON can say.
+    """
+
+    files: dict[str, bytes]
+    facts: dict[str, Any]
+
+    @property
+    def last_bar(self) -> np.datetime64 | None:
+        """The last bar that the engine had seen."""
+        told = self.facts["last_bar"]
+        return None if told is None else np.datetime64(told, "us")
+
+    def builder(self) -> PanelBuilder:
+        """Return what lays out the bars after that one."""
+        return PanelBuilder.restore(self.files[_BUILDER])
+
+
+def pack(engine: UnifiedTradingEngine) -> Saved:
+    """Write down everything that an engine carries between blocks."""
+    buffer = io.BytesIO()
+    np.savez(buffer, **engine.account._asdict())
+    facts: dict[str, Any] = {
+        "kernels": kernel_hash(),
+        "strategy": engine.strategy.name,
+        "symbols": list(engine.symbols),
+        "params": dict(engine.params),
+        "execution": asdict(engine.execution),
+        "initial_capital": engine.initial_capital,
+        "trade_from": str(engine.trade_from),
+        "last_bar": None if engine.last_bar is None else str(engine.last_bar),
+    }
+    files = {
+        _BUILDER: engine.builder.snapshot(),
+        _STREAM: engine.stream.snapshot(),
+        _ACCOUNT: buffer.getvalue(),
+    }
+    if engine.learner is not None:
+        models, facts["learner"] = engine.learner.pack()
+        files |= models
+    return Saved(files, facts)
+
+
+def load_models(engine: UnifiedTradingEngine, saved: Saved) -> None:
+    """Let an engine that has seen no bar go on where another one stood; the account stays as it is."""
+    engine.builder = saved.builder()
+    engine.stream = FeatureStream.restore(saved.files[_STREAM])
+    engine.last_bar = saved.last_bar
+    if engine.learner is not None:
+        engine.learner.unpack(saved.files, saved.facts["learner"])
+
+
+def account_in(saved: Saved) -> Account:
+    """Return the account that was written down."""
+    with np.load(io.BytesIO(saved.files[_ACCOUNT]), allow_pickle=False) as parts:
+        return copy_account(Account(*(parts[name] for name in Account._fields)))
+
+
+def read_models(folder: Path, expect: Mapping[str, Any]) -> Saved:
+    """Read an artifact whose facts must be as expected.
+
+    Parameters
+    ----------
+    folder : Path
+    expect : mapping
+        Facts of `pack` that must agree.
+
+    Raises
+    ------
+    ArtifactError
+        It is damaged, or was made by other kernels, for another strategy, symbols or settings.
+    """
+    from research.learning.artifact import read_version
+
+    facts, files = read_version(folder, expect={"kernels": kernel_hash(), **expect})
+    if facts.get("learner") is None:
+        raise ArtifactError(
+            f"{folder}: the artifact holds no model; train one of a strategy that has a model"
+        )
+    return files, facts
+
+
+def learning_in(facts: Mapping[str, Any]) -> LearningSettings | None:
+    """Return what the learner was told; None where there is none."""
+    if facts.get("learner") is None:
+        return None
+    from research.learning.settings import LearningSettings
+
+    return LearningSettings.from_facts(facts["learner"]["settings"])
+
+
+def write_container(saved: Saved) -> bytes:
+    """Return files and facts as one string of bytes: a line of JSON, the files, a digest over all."""
+    head = {"facts": saved.facts, "files": {name: len(data) for name, data in saved.files.items()}}
+    text = _MAGIC + json.dumps(head).encode() + b"\n" + b"".join(saved.files.values())
+    return text + hashlib.sha256(text).digest()
+
+
+def read_container(data: bytes) -> Saved:
+    """Return what `write_container` was given.
+
+    Raises
+    ------
+    SnapshotMismatch
+        The bytes are no engine snapshot of this version, or are damaged.
+    """
+    text = bytes(data[:-_DIGEST])
+    if not text.startswith(_MAGIC):
+        raise SnapshotMismatch(f"these bytes are no engine snapshot of this version; {_AGAIN}")
+    if hashlib.sha256(text).digest() != data[-_DIGEST:]:
+        raise SnapshotMismatch(f"the engine's snapshot is damaged or cut short; {_AGAIN}")
+    line, _, body = text[len(_MAGIC) :].partition(b"\n")
+    head = json.loads(line)
+    files: dict[str, bytes] = {}
+    at = 0
+    for name, size in head["files"].items():
+        files[name] = body[at : at + size]
+        at += size
+    return Saved(files, head["facts"])
