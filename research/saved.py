@@ -132,7 +132,7 @@ def read_models(folder: Path, expect: Mapping[str, Any]) -> Saved:
         raise ArtifactError(
             f"{folder}: the artifact holds no model; train one of a strategy that has a model"
         )
-    return files, facts
+    return Saved(files, facts)
 
 
 def learning_in(facts: Mapping[str, Any]) -> LearningSettings | None:

@@ -239,6 +239,9 @@ class Ensemble:
         with ThreadPoolExecutor(min(self.jobs, count)) as pool:
             return list(pool.map(work, range(count)))
 
+    def _file(self, role: str, learner: str) -> str:
+        return f"{role}-{learner}.{self._learner[learner].suffix}"
+
     def _drop(self, learner: str, why: str) -> str:
         k = self.learners.index(learner)
         self.champions[k] = self.challengers[k] = None
@@ -265,7 +268,7 @@ class Ensemble:
             if model is not None
         }
         return {
-            _file(role, model.learner): self._written[model.id]
+            self._file(role, model.learner): self._written[model.id]
             for role, models in (("champion", self.champions), ("challenger", self.challengers))
             for model in models
             if model is not None
@@ -281,12 +284,8 @@ class Ensemble:
                     models[k] = None
                     continue
                 name = str(one["learner"])
-                fitted = self._learner[name].from_bytes(files[_file(role[:-1], name)])
+                fitted = self._learner[name].from_bytes(files[self._file(role[:-1], name)])
                 models[k] = Model(name, int(str(one["cutoff"])), str(one["stamp"]), fitted)
-
-
-def _file(role: str, learner: str) -> str:
-    return f"{role}-{learner}.model"
 
 
 def _words(failure: BaseException) -> str:
