@@ -264,7 +264,7 @@ class FeatureStream:
                 plan.program,
                 plan.wanted,
                 plan.keep,
-                plan.logs,
+                plan.reads,
                 open_,
                 high,
                 low,

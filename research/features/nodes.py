@@ -34,7 +34,9 @@ class Step:
     params : tuple of int
         Windows and other parameters, as the user knows them.
     columns : tuple of str
-        Base columns it reads.
+        Base columns it reads over its whole reach.
+    also : tuple of str
+        Base columns it reads no further back than it has them wherever it has `columns`.
     inputs : tuple of Row
         Rows it reads, on the same bar.
     outputs : int
@@ -62,6 +64,7 @@ class Step:
     state: int = 0
     warmup: int = 0
     arguments: tuple[int, ...] = field(default=(), repr=False)
+    also: tuple[str, ...] = ()
 
     @property
     def recursive(self) -> bool:
@@ -123,8 +126,10 @@ def _tree(
     *,
     of: int = 0,
     pair: int = 0,
+    also: tuple[str, ...] = (),
 ) -> Rows:
-    step = Step(kernel, code, (n,), columns, (), outputs, reach=n - 1 + lag, arguments=(n, of, pair))
+    arguments = (n, of, pair)
+    step = Step(kernel, code, (n,), columns, (), outputs, n - 1 + lag, arguments=arguments, also=also)
     return rows_of(step)
 
 
@@ -230,7 +235,8 @@ def impact(n: int) -> Rows:
 
 def pull(n: int) -> Rows:
     """Moments of the pair (ln c[1], r)."""
-    return _tree("pull", do.T_PULL, n, ("ln_close",), 5, lag=1, pair=pair_of("ln_close", "ret"))
+    pair = pair_of("ln_close", "ret")
+    return _tree("pull", do.T_PULL, n, ("ln_close",), 5, lag=1, pair=pair, also=("ret",))
 
 
 def serial(n: int) -> Rows:

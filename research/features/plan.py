@@ -24,7 +24,8 @@ _INPUTS = do.OUT0 - do.IN0
 _OUTPUTS = do.STATE - do.OUT0
 # Statistics of which some rows are often not read: their code, the rows that suffice, the shorter code.
 _NARROWER = {do.T_LINE: ({0, 2}, do.T_TREND), do.T_EXTREMES: ({0}, do.T_HIGHEST)}
-_LOGS = frozenset({"ln_open", "ln_high", "ln_low"})
+# What a base column is made from.
+_SOURCE = {"ret": "ln_close", **{f"ln_{c}": c for c in ("open", "high", "low", "close")}}
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,8 +44,8 @@ class Plan:
         Numbers that each symbol carries.
     keep : int
         Earlier bars that any step reads, ≥ 1.
-    logs : bool
-        Whether logarithms of open, high or low are read.
+    reads : (N_COLUMNS,) bool
+        Base columns that any step reads, and those that they are made from.
     lookback : int
         Bars before every feature has its first value.
     fingerprint : str
@@ -57,7 +58,7 @@ class Plan:
     rows: int
     state: int
     keep: int
-    logs: bool
+    reads: NDArray[np.bool_]
     lookback: int
     fingerprint: str
 
@@ -180,10 +181,21 @@ def make_plan(names: Sequence[str]) -> Plan:
         rows=len(place),
         state=state,
         keep=keep,
-        logs=any(_LOGS.intersection(step.columns) for step in steps),
+        reads=_reads(steps, program[:, do.CODE]),
         lookback=max(f.lookback for f in features),
         fingerprint=hashlib.sha256(program.tobytes() + wanted.tobytes()).hexdigest()[:16],
     )
+
+
+def _reads(steps: Sequence[Step], codes: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Mark the base columns below some steps, whose codes are those that will run."""
+    names: set[str] = set()
+    for step, code in zip(steps, codes, strict=True):
+        names.update(step.columns if code != do.T_HIGHEST else ("high",), step.also)
+    for made, source in _SOURCE.items():  # the return first, since it needs a logarithm
+        if made in names:
+            names.add(source)
+    return np.array([name in names for name in do.COLUMNS])
 
 
 def _window(step: Step) -> int:

@@ -6,7 +6,8 @@ Out: features, (K, N, T); the state after the block.
 For each symbol, in pieces of at most `BLOCK` of its own bars:
 
 1. Where the tail buffer is full, move its last `keep` bars to the front: a bar appended costs O(1).
-2. Append the bars, their logarithms and the log return. A missing bar appends nothing; its row is NaN.
+2. Append the columns that the program reads, logarithms and the log return among them. A missing bar
+   appends nothing; its row is NaN.
 3. Run the program on the new rows (`research.kernels.program`).
 4. Copy the rows that were asked for to their place in time.
 
@@ -41,7 +42,7 @@ def append_nb(
     t: int,
     stop: int,
     room: int,
-    logs: bool,
+    reads: NDArray[np.bool_],
     tail: Array,
     bits: NDArray[np.uint64],
     at: int,
@@ -59,8 +60,8 @@ def append_nb(
         Instants to look at.
     room : int
         Bars to append at most.
-    logs : bool
-        Whether the logarithms of open, high and low are wanted.
+    reads : (N_COLUMNS,) bool
+        Columns to append. A logarithm needs what it is of, the return the logarithm of the close.
     tail : (N_COLUMNS, capacity) float64, changed in place
         Base columns.
     bits : (N_COLUMNS, capacity) uint64
@@ -87,12 +88,21 @@ def append_nb(
             end += 1
         row = U(at + n)
         first = U(t)
-        for i in range(U(end - t)):
-            tail[do.OPEN, row + i] = open_[first + i]
-            tail[do.HIGH, row + i] = high[first + i]
-            tail[do.LOW, row + i] = low[first + i]
-            tail[do.CLOSE, row + i] = close[first + i]
-            tail[do.VOLUME, row + i] = volume[first + i]
+        if reads[do.OPEN]:
+            for i in range(U(end - t)):
+                tail[do.OPEN, row + i] = open_[first + i]
+        if reads[do.HIGH]:
+            for i in range(U(end - t)):
+                tail[do.HIGH, row + i] = high[first + i]
+        if reads[do.LOW]:
+            for i in range(U(end - t)):
+                tail[do.LOW, row + i] = low[first + i]
+        if reads[do.CLOSE]:
+            for i in range(U(end - t)):
+                tail[do.CLOSE, row + i] = close[first + i]
+        if reads[do.VOLUME]:
+            for i in range(U(end - t)):
+                tail[do.VOLUME, row + i] = volume[first + i]
         for i in range(U(end - t)):
             when[U(n) + i] = t + np.int64(i)
         n += end - t
@@ -100,16 +110,15 @@ def append_nb(
     begin = U(at)
     done = U(at + n)
     one = U(1)
-    ln_nb(tail, bits, do.CLOSE, do.LN_CLOSE, begin, done, powers, power_bits)
-    if at == 0 and n > 0:
-        tail[do.RETURN, 0] = np.nan
-        begin = one
-    for i in range(begin, done):
-        tail[do.RETURN, i] = tail[do.LN_CLOSE, i] - tail[do.LN_CLOSE, i - one]
-    if logs:
-        ln_nb(tail, bits, do.OPEN, do.LN_OPEN, U(at), done, powers, power_bits)
-        ln_nb(tail, bits, do.HIGH, do.LN_HIGH, U(at), done, powers, power_bits)
-        ln_nb(tail, bits, do.LOW, do.LN_LOW, U(at), done, powers, power_bits)
+    for c in range(do.LN_OPEN, do.LN_CLOSE + 1):
+        if reads[c]:
+            ln_nb(tail, bits, c - do.LN_OPEN + do.OPEN, c, begin, done, powers, power_bits)
+    if reads[do.RETURN]:
+        if at == 0 and n > 0:
+            tail[do.RETURN, 0] = np.nan
+            begin = one
+        for i in range(begin, done):
+            tail[do.RETURN, i] = tail[do.LN_CLOSE, i] - tail[do.LN_CLOSE, i - one]
     return n, t
 
 
@@ -118,7 +127,7 @@ def advance_nb(
     program: NDArray[np.int64],
     wanted: NDArray[np.int64],
     keep: int,
-    logs: bool,
+    reads: NDArray[np.bool_],
     open_: Array,
     high: Array,
     low: Array,
@@ -143,8 +152,8 @@ def advance_nb(
         Row of the workspace that holds each feature.
     keep : int
         Bars that any step looks back, ≥ 1.
-    logs : bool
-        Whether any step reads the logarithms of open, high or low.
+    reads : (N_COLUMNS,) bool
+        Base columns that any step reads; the others of `tails` are left alone.
     open_, high, low, close, volume : (N, T) float64
         Adjusted bars; a NaN close is no bar.
     tails : (N, N_COLUMNS, keep + BLOCK) float64, changed in place
@@ -175,8 +184,9 @@ def advance_nb(
             at = filled[j]
             if at + min(BLOCK, stop - t) > capacity:
                 for c in range(do.N_COLUMNS):
-                    for i in range(keep):
-                        tail[c, i] = tail[c, at - keep + i]
+                    if reads[c]:
+                        for i in range(keep):
+                            tail[c, i] = tail[c, at - keep + i]
                 at = keep
             begin = t
             n, t = append_nb(
@@ -188,7 +198,7 @@ def advance_nb(
                 t,
                 stop,
                 BLOCK,
-                logs,
+                reads,
                 tail,
                 bits,
                 at,

@@ -1,12 +1,13 @@
 """All features on a large history, beside TA-Lib for the outputs that both have.
 
-Ours: the time of a feature's own program alone, all symbols, on all cores, results kept in one matrix,
-less that of an empty program (appending bars and taking logarithms, which all features share; printed
-at the end). Features that one kernel computes together are measured together and divided.
+Ours: the whole time of a stream that computes just these outputs, from adjusted bars, all symbols, on all
+cores; nothing is subtracted. Features that one kernel computes together are measured together and divided.
 
-TA-Lib, symbol by symbol on the same arrays, as its users call it: *bare*, the call alone in one thread,
-its result dropped; *same*, our very output made from it and kept in the same matrix, in one thread and
-in as many threads as ours.
+TA-Lib, symbol by symbol on the same arrays: *same*, our very output made from it, in one thread as its
+users call it and in as many as ours; *bare*, the call alone in one thread, its result dropped.
+
+All write into one matrix, whose memory has been used before. At the end the outputs that both have are made
+by one stream at once, beside TA-Lib's one after the other.
 """
 
 from __future__ import annotations
@@ -24,7 +25,6 @@ from numpy.typing import NDArray
 
 from research.features.catalogue import FEATURES
 from research.features.matrix import FeatureStream
-from research.features.plan import Plan
 from tests.benchmarks.market import machine, synthetic_panel
 
 SYMBOLS, BARS, REPEATS = 500, 5000, 5
@@ -139,11 +139,10 @@ CASES = (
 )
 
 
-def ours(stream: FeatureStream, columns: list[F64], out: F64, plan: Plan) -> float:
-    """Seconds for a program over all symbols, from the first bar."""
+def ours(stream: FeatureStream, columns: list[F64], out: F64) -> float:
+    """Seconds of a stream for all bars, from the first."""
     stream._filled[:] = 0
     stream._states[:] = 0
-    stream._plan = plan
     start = time.perf_counter()
     stream._run(columns, out)
     return time.perf_counter() - start
@@ -165,11 +164,6 @@ def theirs(case: Case, bars: Bars, out: F64 | None, pool: ThreadPoolExecutor, th
     return time.perf_counter() - start
 
 
-def emptied(plan: Plan) -> Plan:
-    """The plan without its steps: what is left is what all features share."""
-    return Plan(**{**vars(plan), "program": plan.program[:0], "wanted": plan.wanted[:0]})
-
-
 def measure(
     names: Sequence[str],
     case: Case | None,
@@ -178,68 +172,68 @@ def measure(
     out: F64,
     pool: ThreadPoolExecutor,
 ) -> list[float]:
-    """Nanoseconds per value: ours, then TA-Lib's bare, same in one thread, same in all; taken in turns."""
-    stream = FeatureStream([f"S{k}" for k in range(SYMBOLS)], names)
-    plan, room = stream._plan, out[: len(names)]
-    ours(stream, columns, room, plan)
+    """Seconds: ours; TA-Lib's same in one thread, same in all, bare. In turns, the median of each."""
+    stream, room = FeatureStream([f"S{k}" for k in range(SYMBOLS)], names), out[: len(names)]
     rows = []
-    for _ in range(REPEATS):
-        empty = ours(stream, columns, room, emptied(plan))
-        row = [ours(stream, columns, room, plan) - empty]
+    for _ in range(REPEATS + 1):
+        row = [ours(stream, columns, room)]
         if case is not None:
-            row.append(theirs(case, bars, None, pool, 1))
             row += [theirs(case, bars, room, pool, threads) for threads in (1, CORES)]
+            row.append(theirs(case, bars, None, pool, 1))
         rows.append(row)
-    per_value = 1e9 / (SYMBOLS * BARS * len(names))
-    return [statistics.median(column) * per_value for column in zip(*rows, strict=True)]
+    # The first turn loads code and touches memory.
+    return [statistics.median(column) for column in zip(*rows[1:], strict=True)]
+
+
+def show(label: str, seconds: Sequence[float], outputs: int) -> None:
+    """Print a line of the table."""
+    per_value = 1e9 / (SYMBOLS * BARS * outputs)
+    line = f"{label:<42}" + "".join(f"{x * per_value:>13.2f}" for x in seconds)
+    print(line + (f"{seconds[0] / seconds[1]:>13.2f}" if len(seconds) > 1 else ""), flush=True)
 
 
 def main() -> None:
-    """Print the table, the whole plan, and where TA-Lib is faster."""
+    """Print the table, the totals, and where TA-Lib is faster."""
     panel = synthetic_panel(SYMBOLS, BARS)
     columns = [np.ascontiguousarray(x.T) for x in panel.adjusted()]
     _, high, low, close, volume = columns
     bars = Bars(high, low, close, volume, np.log(close))
-    out = np.zeros((len(FEATURES), SYMBOLS, BARS))
+    out = np.full((len(FEATURES), SYMBOLS, BARS), np.nan)
     print(f"{SYMBOLS} symbols × {BARS} bars ({machine()}, TA-Lib {talib.__version__})")
     print(f"medians of {REPEATS}, ns per value, ours on {CORES} cores\n")
-    heads = ("ours", "TA-Lib bare", "same", f"same, {CORES} thr.", "ours/bare")
-    print(f"{'feature':<42}" + "".join(f"{head:>13}" for head in heads))
+    heads = ("same", f"same, {CORES} threads", "bare")
+    titles = ("ours", "TA-Lib same", f"in {CORES} threads", "bare", "ours/same")
+    print(f"{'feature':<42}" + "".join(f"{title:>13}" for title in titles))
     case_of = {name: case for case in CASES for name in case.names}
-    done: set[str] = set()
-    lost: list[str] = []
-    slower: dict[str, list[str]] = {head: [] for head in heads[1:4]}
+    shared: list[str] = []
+    taken: list[list[float]] = []
+    slower: dict[str, list[str]] = {head: [] for head in heads}
     with ThreadPoolExecutor(CORES) as pool:
+        for case in CASES:
+            seconds = measure(case.names, case, columns, bars, out, pool)
+            show(" + ".join(case.names), seconds, len(case.names))
+            shared += case.names
+            taken.append(seconds)
+            for head, value in zip(heads, seconds[1:], strict=True):
+                if seconds[0] > value:
+                    slower[head].append(case.names[0])
+        at_once = measure(shared, None, columns, bars, out, pool)
+        total = [sum(column) for column in zip(*taken, strict=True)]
+        show(f"these {len(shared)} in turn", total, len(shared))
+        show(f"these {len(shared)}, ours at once", [*at_once, *total[1:]], len(shared))
+        print()
         for name in FEATURES:
-            case = case_of.get(name)
-            names = case.names if case else (name,)
-            if done.issuperset(names):
-                continue
-            done.update(names)
-            mine, *rest = measure(names, case, columns, bars, out, pool)
-            if mine <= 0.0:
-                lost.append(name)
-            line = f"{' + '.join(names):<42}{mine:>13.2f}" + "".join(f"{x:>13.2f}" for x in rest)
-            print(line + (f"{mine / rest[0]:>13.2f}" if rest else ""), flush=True)
-            for head, value in zip(heads[1:4], rest, strict=False):
-                if mine > value:
-                    slower[head].append(name)
-        stream = FeatureStream(panel.symbols)
-        plan = stream._plan
-        empty = statistics.median(ours(stream, columns, out, emptied(plan)) for _ in range(REPEATS))
-        full = statistics.median(ours(stream, columns, out, plan) for _ in range(REPEATS))
-    values = out.size / 1e9
-    print(f"\nappending bars and their logarithms: {empty / (SYMBOLS * BARS) * 1e9:.2f} ns per bar")
-    print(f"all {len(FEATURES)} features at once: {full:.2f} s, {full / values:.2f} ns per value")
+            if name not in case_of:
+                show(name, measure((name,), None, columns, bars, out, pool), 1)
+        show(
+            f"all {len(FEATURES)} at once",
+            measure(tuple(FEATURES), None, columns, bars, out, pool),
+            len(FEATURES),
+        )
     del out
     start = time.perf_counter()
-    FeatureStream(panel.symbols).advance(panel)
-    fresh = time.perf_counter() - start
-    print(f"the same with adjustment, into fresh memory: {fresh:.2f} s, {fresh / values:.2f} ns per value")
-    if lost:
-        # A program that takes no longer than an empty one was not measured.
-        some = ", ".join(lost[:5])
-        print(f"no verdict: {len(lost)} of our figures are 0 or less after subtraction ({some} …)")
-        return
-    for head, names_ in slower.items():
-        print(f"slower than TA-Lib's {head!r} on: {', '.join(names_) or 'none'}")
+    made = FeatureStream(panel.symbols).advance(panel)
+    show("the same with adjustment, in fresh memory", [time.perf_counter() - start], len(made))
+    print()
+    for head, names in slower.items():
+        print(f"slower than TA-Lib's {head!r} on: {', '.join(names) or 'none'}")

@@ -67,10 +67,21 @@ def test_lookback_and_tail_cover_the_longest():
     assert make_plan(["rsi_14"]).keep == 1
 
 
-def test_logarithms_of_the_range_only_where_they_are_read():
-    assert not make_plan(["vol_21", "z_20"]).logs
-    assert make_plan(["parkinson"]).logs
-    assert make_plan(["gap"]).logs
+@pytest.mark.parametrize(
+    ("name", "columns"),
+    [
+        ("rsi_14", "close"),
+        ("hi_dist_252", "high close"),
+        ("donchian_pos_20", "high low close"),
+        ("vol_21", "close ln_close ret"),
+        ("ou_halflife_60", "close ln_close ret"),
+        ("gap", "open close ln_open ln_close"),
+        ("parkinson", "open high low close ln_open ln_high ln_low ln_close"),
+    ],
+)
+def test_only_columns_that_are_read_are_kept(name, columns):
+    reads = make_plan([name]).reads
+    assert [c for c, read in zip(do.COLUMNS, reads, strict=True) if read] == columns.split()
 
 
 @pytest.mark.parametrize(
