@@ -3,9 +3,9 @@
 In: bars (a table, or a `Panel`). Out: features, as a table or a (K, N, T) array.
 
 1. Bars become a panel of adjusted columns (`research.data.panel`).
-2. Each symbol's own new bars are appended to its tail, and the program of the features runs on them
-   (`research.kernels.advance`), threads taking ranges of symbols.
-3. What the next block needs (tails, recursive states, adjustment) stays in the stream; `snapshot`
+2. Each symbol's own new bars are appended to its last ones, and the program of the features runs on
+   them (`research.features.carried`).
+3. What the next block needs (last bars, recursive states, adjustment) stays in the stream; `snapshot`
    writes it down.
 
 The whole history is one push of everything into a new stream, so live and research cannot differ.
@@ -15,8 +15,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
-from functools import cache
 
 import numpy as np
 import polars as pl
@@ -25,29 +23,13 @@ from numpy.typing import NDArray
 from research.data.panel import Panel, PanelBuilder
 from research.errors import BadValue, DataError
 from research.features import snapshot
+from research.features.carried import Carried
 from research.features.catalogue import FEATURES
 from research.features.plan import make_plan
-from research.kernels.advance import BLOCK, advance_nb
-from research.kernels.codes import N_COLUMNS
-from research.kernels.windows import SCRATCH_ROWS, SCRATCH_SLOTS
 
 __all__ = ["FeatureStream", "feature_matrix"]
 
 F64 = NDArray[np.float64]
-
-# Below this many steps × symbols × bars, handing work to threads costs more than it saves.
-_WORTH_THREADS = 5_000
-
-
-@cache
-def _pool(workers: int) -> ThreadPoolExecutor:
-    """Return the threads that streams share; kernels release the GIL."""
-    return ThreadPoolExecutor(workers, thread_name_prefix="onepath-features")
-
-
-# Threads do not survive a fork; a child makes its own.
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_pool.cache_clear)
 
 
 class FeatureStream:
@@ -100,13 +82,8 @@ class FeatureStream:
         self.symbols = self._builder.symbols
         self.names = self._plan.names
         self.lookback = self._plan.lookback
-        self._jobs = min(jobs or os.cpu_count() or 1, len(self.symbols))
-        n, capacity = len(self.symbols), self._plan.keep + BLOCK
         self._last_bar = np.datetime64("NaT", "us")
-        self._tails: F64 = np.zeros((n, N_COLUMNS, capacity))
-        self._filled: NDArray[np.int64] = np.zeros(n, dtype=np.int64)
-        self._states: F64 = np.zeros((n, self._plan.state))
-        self._workspaces: list[tuple[F64, F64]] = []
+        self._carried = Carried(self._plan, len(self.symbols), jobs or os.cpu_count() or 1)
 
     def advance(self, panel: Panel, out: F64 | None = None) -> F64:
         """Continue with the next instants, as arrays.
@@ -139,7 +116,7 @@ class FeatureStream:
                 f"bars must be later than {self._last_bar}, the last one this stream has seen, was "
                 f"{panel.bar_close[0]}; push each instant once"
             )
-        columns = [np.ascontiguousarray(x.T) for x in panel.adjusted()]
+        open_, high, low, close, volume = (np.ascontiguousarray(x.T) for x in panel.adjusted())
         shape = (len(self.names), len(self.symbols), len(panel))
         if out is None:
             out = np.empty(shape)
@@ -148,7 +125,7 @@ class FeatureStream:
                 f"`out` must be a C-contiguous float64 array of {shape}, was {out.dtype} of {out.shape}"
             )
         if len(panel):
-            self._run(columns, out)
+            self._carried.advance((open_, high, low, close, volume), out)
             self._last_bar = panel.bar_close[-1]
         return out
 
@@ -200,19 +177,13 @@ class FeatureStream:
         bytes
             For `restore`; carries the fingerprint of the kernels, and a checksum. No pickle.
         """
-        keep = self._plan.keep
-        held = np.minimum(self._filled, keep)
-        tails = np.zeros((len(self.symbols), N_COLUMNS, keep))
-        for j, (n, end) in enumerate(zip(held, self._filled, strict=True)):
-            tails[j, :, :n] = self._tails[j, :, end - n : end]
         head = {
             "symbols": self.symbols,
             "names": self.names,
             "program": self._plan.fingerprint,
             "last_bar": int(self._last_bar.astype(np.int64)),
         }
-        parts = {"held": held, "tails": tails, "states": self._states}
-        return snapshot.pack(head, parts, self._builder.snapshot())
+        return snapshot.pack(head, self._carried.write(), self._builder.snapshot())
 
     @classmethod
     def restore(cls, data: bytes, *, jobs: int | None = None) -> FeatureStream:
@@ -237,53 +208,10 @@ class FeatureStream:
         head, parts, builder = snapshot.unpack(data)
         stream = cls(head["symbols"], head["names"], jobs=jobs)
         snapshot.same("features", head["program"], stream._plan.fingerprint)
-        held = parts["held"]
         stream._builder = PanelBuilder.restore(builder)
         stream._last_bar = np.datetime64(head["last_bar"], "us")
-        stream._filled[:] = held
-        stream._tails[:, :, : stream._plan.keep] = parts["tails"]
-        stream._states[:] = parts["states"]
+        stream._carried.read(parts)
         return stream
-
-    def _run(self, columns: list[F64], out: F64) -> None:
-        """Advance all symbols, in as many threads as pays."""
-        plan, n = self._plan, len(self.symbols)
-        steps = len(plan.program) * out.shape[1] * out.shape[2]
-        jobs = self._jobs if steps >= _WORTH_THREADS else 1
-        while len(self._workspaces) < jobs:
-            capacity = self._tails.shape[2]
-            scratch = np.zeros((SCRATCH_SLOTS, SCRATCH_ROWS, capacity))
-            self._workspaces.append((np.zeros((plan.rows, capacity)), scratch))
-        bounds = [n * k // jobs for k in range(jobs + 1)]
-
-        open_, high, low, close, volume = columns
-
-        def work(k: int) -> None:
-            rows, scratch = self._workspaces[k]
-            advance_nb(
-                plan.program,
-                plan.wanted,
-                plan.keep,
-                plan.reads,
-                open_,
-                high,
-                low,
-                close,
-                volume,
-                self._tails,
-                self._filled,
-                self._states,
-                rows,
-                scratch,
-                bounds[k],
-                bounds[k + 1],
-                out,
-            )
-
-        others = [_pool(self._jobs).submit(work, k) for k in range(1, jobs)]
-        work(0)
-        for other in others:
-            other.result()
 
 
 def _both(got: Sequence[str], want: Sequence[str]) -> str:

@@ -17,6 +17,7 @@ from research.errors import BadValue
 from research.features.catalogue import Feature, feature
 from research.features.nodes import Row, Step
 from research.kernels import codes as do
+from research.kernels.folds import order_of
 
 __all__ = ["Plan", "make_plan"]
 
@@ -36,6 +37,8 @@ class Plan:
     ----------
     features : tuple of Feature, length K
     program : (P, PROGRAM_WIDTH) int64
+    order : (M,) int64
+        Layouts of the windows, see `research.kernels.folds`.
     wanted : (K,) int64
         Row of the workspace of each feature.
     rows : int
@@ -54,6 +57,7 @@ class Plan:
 
     features: tuple[Feature, ...]
     program: NDArray[np.int64]
+    order: NDArray[np.int64]
     wanted: NDArray[np.int64]
     rows: int
     state: int
@@ -158,16 +162,23 @@ def make_plan(names: Sequence[str]) -> Plan:
 
     program = np.full((len(steps), do.PROGRAM_WIDTH), -1, dtype=np.int64)
     state = 0
+    order: list[int] = []
+    layouts: dict[int, int] = {}
     for line, step in zip(program, steps, strict=True):
         arguments = step.arguments or step.params
         line[do.CODE] = _narrowed(step, {k for k in range(step.outputs) if (step, k) in read})
         line[do.P0 : do.IN0] = 0
         line[do.P0 : do.P0 + len(arguments)] = arguments
-        if step.code < do.N_TREES:
-            line[do.P3] = step.lookback
         inputs = [place[given.get(row.step, row.step), row.output] for row in step.inputs]
         line[do.IN0 : do.OUT0] = 0
         line[do.IN0 : do.IN0 + len(inputs)] = inputs
+        if step.code < do.N_TREES:
+            line[do.P3] = step.lookback
+            window = int(line[do.P0])
+            if window not in layouts:
+                layouts[window] = len(order)
+                order += order_of(window)
+            line[do.IN0] = layouts[window]
         line[do.OUT0 : do.STATE] = [place.get((step, k), -1) for k in range(_OUTPUTS)]
         line[do.STATE], line[do.STATE_END] = state, state + step.state
         state += step.state
@@ -177,6 +188,7 @@ def make_plan(names: Sequence[str]) -> Plan:
     return Plan(
         features=features,
         program=program,
+        order=np.array(order, dtype=np.int64),
         wanted=wanted,
         rows=len(place),
         state=state,

@@ -5,11 +5,15 @@ Out: features, (K, N, T); the state after the block.
 
 For each symbol, in pieces of at most `BLOCK` of its own bars:
 
-1. Where the tail buffer is full, move its last `keep` bars to the front: a bar appended costs O(1).
+1. Its last `keep` bars are fetched from its tail (`research.kernels.history`) into columns of its own;
+   a piece later, from the end of these columns to their front.
 2. Append the columns that the program reads, logarithms and the log return among them. A missing bar
    appends nothing; its row is NaN.
 3. Run the program on the new rows (`research.kernels.program`).
 4. Copy the rows that were asked for to their place in time.
+5. After the last piece, the last `keep` bars go back to the tail.
+
+A single bar of many symbols has a way of its own (`research.kernels.one_bar`), to the same bits.
 
 Nothing crosses symbols, so threads may take a range of them each.
 """
@@ -22,6 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from research.kernels import codes as do
+from research.kernels.history import fetch_nb, store_nb
 from research.kernels.jit import inlined, njit
 from research.kernels.logarithm import ln_nb
 from research.kernels.program import steps_nb
@@ -125,19 +130,18 @@ def append_nb(
 @njit
 def advance_nb(
     program: NDArray[np.int64],
+    order: NDArray[np.int64],
     wanted: NDArray[np.int64],
     keep: int,
     reads: NDArray[np.bool_],
-    open_: Array,
-    high: Array,
-    low: Array,
-    close: Array,
-    volume: Array,
+    bars: tuple[Array, Array, Array, Array, Array],
     tails: Array,
     filled: NDArray[np.int64],
     states: Array,
+    x: Array,
     rows: Array,
     s: Array,
+    lanes: int,
     first: int,
     last: int,
     out: Array,
@@ -148,45 +152,55 @@ def advance_nb(
     ----------
     program : (P, PROGRAM_WIDTH) int64
         Steps, see `research.kernels.program`.
+    order : (M,) int64
+        Layouts of windows that the steps point into, see `research.kernels.folds`.
     wanted : (K,) int64
         Row of the workspace that holds each feature.
     keep : int
         Bars that any step looks back, ≥ 1.
     reads : (N_COLUMNS,) bool
-        Base columns that any step reads; the others of `tails` are left alone.
-    open_, high, low, close, volume : (N, T) float64
+        Base columns that any step reads; the others are left alone.
+    bars : open, high, low, close, volume, (N, T) float64 each
         Adjusted bars; a NaN close is no bar.
-    tails : (N, N_COLUMNS, keep + BLOCK) float64, changed in place
-        Base columns of each symbol's last bars.
+    tails : (G, N_COLUMNS, capacity·lanes) float64, changed in place
+        Base columns of each symbol's last bars, see `research.kernels.history`.
     filled : (N,) int64, changed in place
-        Rows in use of each tail.
+        Bars in use of each symbol's lane.
     states : (N, S) float64, changed in place
         Carried state of each symbol; zeros before its first bar.
-    rows : (R, keep + BLOCK) float64, changed in place
+    x : (N_COLUMNS, ≥ keep + BLOCK) float64, changed in place
+        Columns of one symbol, of this thread.
+    rows : (R, ≥ keep + BLOCK) float64, changed in place
         Workspace of this thread.
-    s : (SCRATCH_SLOTS, SCRATCH_ROWS, keep + BLOCK) float64, changed in place
+    s : (SCRATCH_SLOTS, SCRATCH_ROWS, ≥ keep + BLOCK) float64, changed in place
         Scratch of this thread.
+    lanes : int
+        Symbols in a tail.
     first, last : int
         Symbols to advance.
     out : (K, N, T) float64, changed in place
         Features; NaN where a symbol has no bar.
     """
-    capacity = tails.shape[2]
+    open_, high, low, close, volume = bars
+    capacity = keep + BLOCK
     stop = close.shape[1]
+    who = np.empty(1, np.int64)
     when = np.empty(BLOCK, np.int64)
     powers = np.empty(BLOCK)
     power_bits = powers.view(np.uint64)
+    bits = x.view(np.uint64)
     for j in range(first, last):
-        tail = tails[j]
-        bits = tail.view(np.uint64)
+        who[0] = j
+        lane = j % lanes
+        tail = tails[j // lanes]
+        at = fetch_nb(tail, lane, lanes, filled[j], keep, reads, x)
         t = 0
         while t < stop:
-            at = filled[j]
             if at + min(BLOCK, stop - t) > capacity:
                 for c in range(do.N_COLUMNS):
                     if reads[c]:
                         for i in range(keep):
-                            tail[c, i] = tail[c, at - keep + i]
+                            x[c, i] = x[c, at - keep + i]
                 at = keep
             begin = t
             n, t = append_nb(
@@ -199,15 +213,14 @@ def advance_nb(
                 stop,
                 BLOCK,
                 reads,
-                tail,
+                x,
                 bits,
                 at,
                 when,
                 powers,
                 power_bits,
             )
-            steps_nb(program, tail, rows, s, states[j], at, at + n)
-            filled[j] = at + n
+            steps_nb(program, order, x, rows, s, states, who, at, at + n)
             if n == t - begin:
                 for k in range(wanted.size):
                     row = wanted[k]
@@ -222,3 +235,5 @@ def advance_nb(
                     for i in range(n):
                         value = rows[wanted[k], at + i]
                         out[k, j, when[i]] = value if value == value else np.nan
+            at += n
+        filled[j] = store_nb(x, at, lane, lanes, keep, reads, tail)

@@ -1,8 +1,10 @@
 """How the statistics of two adjacent blocks of bars become those of both: one rule per statistic.
 
 In: two places in scratch that hold blocks of `a` older and `b` newer bars. Out: a third, which may be
-the second. Each rule is compiled into the loops that apply it, to many windows at once
-(`research.kernels.windows`) or to one (`research.kernels.folds`), so that both do the same operations.
+the second. Each rule is compiled into the loop that applies it (`research.kernels.windows`).
+
+A rule chooses by comparing values that it has already read: a loop with a branch in it does not vectorise,
+and `max` and `min`, which look for NaN first, are branches.
 
 Arguments common to all: ``s`` is scratch, (slots, rows, T); ``a, i`` slot and place of the older
 block, ``b, j`` of the newer, ``c, k`` of the result; ``wa`` and ``wb`` their shares of the bars.
@@ -23,13 +25,14 @@ from numpy.typing import NDArray
 from research.kernels.jit import inlined
 
 __all__ = [
-    "drawdown_nb",
-    "extremes_nb",
+    "fall_nb",
     "highest_nb",
     "line_nb",
+    "lowest_nb",
     "mean_nb",
     "pair_nb",
-    "recency_nb",
+    "since_high_nb",
+    "since_low_nb",
     "skew_nb",
     "trend_nb",
     "variance_nb",
@@ -113,39 +116,42 @@ def pair_nb(
 
 
 @inlined
-def drawdown_nb(s: Array, a: Place, i: Place, b: Place, j: Place, c: Place, k: Place) -> None:
-    """Merge highest, lowest, smallest later/earlier."""
-    top = s[a, 0, i]
-    bottom = s[b, 1, j]
-    s[c, 0, k] = max(top, s[b, 0, j])
-    s[c, 1, k] = min(s[a, 1, i], bottom)
-    s[c, 2, k] = min(s[a, 2, i], s[b, 2, j], bottom / top)
-
-
-@inlined
-def extremes_nb(s: Array, a: Place, i: Place, b: Place, j: Place, c: Place, k: Place) -> None:
-    """Merge the highest of one series and the lowest of another."""
-    s[c, 0, k] = max(s[a, 0, i], s[b, 0, j])
-    s[c, 1, k] = min(s[a, 1, i], s[b, 1, j])
-
-
-@inlined
-def highest_nb(s: Array, a: Place, i: Place, b: Place, j: Place, c: Place, k: Place) -> None:
-    """Merge the highest."""
-    s[c, 0, k] = max(s[a, 0, i], s[b, 0, j])
-
-
-@inlined
-def recency_nb(s: Array, a: Place, i: Place, b: Place, j: Place, c: Place, k: Place, ago: float) -> None:
-    """Merge highest and bars since, lowest and bars since, of blocks that end `ago` bars apart.
-
-    Of ties the latest counts.
-    """
-    x = s[a, 0, i]
-    y = s[b, 0, j]
-    s[c, 0, k] = max(x, y)
-    s[c, 1, k] = s[b, 1, j] if y >= x else s[a, 1, i] + ago
+def fall_nb(s: Array, a: Place, i: Place, b: Place, j: Place, c: Place, k: Place) -> None:
+    """Merge the smallest later/earlier in row 2, of highest and lowest in rows 0 and 1."""
     x = s[a, 2, i]
     y = s[b, 2, j]
-    s[c, 2, k] = min(x, y)
-    s[c, 3, k] = s[b, 3, j] if y <= x else s[a, 3, i] + ago
+    z = s[b, 1, j] / s[a, 0, i]
+    y = y if y < z else z
+    s[c, 2, k] = x if x < y else y
+
+
+@inlined
+def highest_nb(s: Array, r: int, a: Place, i: Place, b: Place, j: Place, c: Place, k: Place) -> None:
+    """Merge the highest in row `r`."""
+    x = s[a, r, i]
+    y = s[b, r, j]
+    s[c, r, k] = x if x > y else y
+
+
+@inlined
+def lowest_nb(s: Array, r: int, a: Place, i: Place, b: Place, j: Place, c: Place, k: Place) -> None:
+    """Merge the lowest in row `r`."""
+    x = s[a, r, i]
+    y = s[b, r, j]
+    s[c, r, k] = x if x < y else y
+
+
+@inlined
+def since_high_nb(s: Array, a: Place, i: Place, b: Place, j: Place, c: Place, k: Place, ago: float) -> None:
+    """Merge bars since the highest in row 1, of blocks that end `ago` bars apart; the latest of ties."""
+    before = s[a, 1, i] + ago
+    now = s[b, 1, j]
+    s[c, 1, k] = now if s[b, 0, j] >= s[a, 0, i] else before
+
+
+@inlined
+def since_low_nb(s: Array, a: Place, i: Place, b: Place, j: Place, c: Place, k: Place, ago: float) -> None:
+    """Merge bars since the lowest in row 3, as `since_high_nb` does."""
+    before = s[a, 3, i] + ago
+    now = s[b, 3, j]
+    s[c, 3, k] = now if s[b, 2, j] <= s[a, 2, i] else before

@@ -33,23 +33,21 @@ def load_typical_nb(x: Array, low: np.uint64, stop: np.uint64, s: Array) -> None
 
 
 @inlined
-def load_path_nb(x: Array, low: np.uint64, stop: np.uint64, s: Array) -> None:
-    """Load the absolute change of the close; low ≥ 1."""
-    one = U(1)
+def load_path_nb(x: Array, low: np.uint64, stop: np.uint64, lanes: np.uint64, s: Array) -> None:
+    """Load the absolute change of the close; low ≥ lanes."""
     for i in range(low, stop):
-        s[0, 0, i] = abs(x[CLOSE, i] - x[CLOSE, i - one])
+        s[0, 0, i] = abs(x[CLOSE, i] - x[CLOSE, i - lanes])
 
 
 @inlined
-def load_money_nb(x: Array, low: np.uint64, stop: np.uint64, s: Array) -> None:
-    """Load money flow, typical price × volume, of bars that rose and of bars that fell; low ≥ 1."""
-    one = U(1)
-    for i in range(low - one, stop):
+def load_money_nb(x: Array, low: np.uint64, stop: np.uint64, lanes: np.uint64, s: Array) -> None:
+    """Load money flow, typical price × volume, of bars that rose and of bars that fell; low ≥ lanes."""
+    for i in range(low - lanes, stop):
         s[0, 2, i] = (x[HIGH, i] + x[LOW, i] + x[CLOSE, i]) / 3.0
     for i in range(low, stop):
-        s[0, 0, i] = s[0, 2, i] * x[VOLUME, i] if s[0, 2, i] > s[0, 2, i - one] else 0.0
+        s[0, 0, i] = s[0, 2, i] * x[VOLUME, i] if s[0, 2, i] > s[0, 2, i - lanes] else 0.0
     for i in range(low, stop):
-        s[0, 1, i] = s[0, 2, i] * x[VOLUME, i] if s[0, 2, i] < s[0, 2, i - one] else 0.0
+        s[0, 1, i] = s[0, 2, i] * x[VOLUME, i] if s[0, 2, i] < s[0, 2, i - lanes] else 0.0
 
 
 @inlined
@@ -66,6 +64,7 @@ def net_over_path_nb(
     rows: Array,
     path: int,
     n: int,
+    lanes: np.uint64,
     begin: np.uint64,
     stop: np.uint64,
     cmo: int,
@@ -81,14 +80,16 @@ def net_over_path_nb(
         Row of the mean absolute change of the last n bars.
     n : int
         Window.
+    lanes : uint64
+        Places from a bar to the next.
     begin, stop : uint64
-        Bars to fill; begin ≥ n.
+        Places to fill; begin ≥ n·lanes.
     cmo : int
         Row of 100·(c − c[n])/Σ|Δc|, −100 to 100; NaN where the close has not moved.
     efficiency : int
         Row of |c − c[n]|/Σ|Δc|, 0 to 1; NaN likewise.
     """
-    lag = U(n)
+    lag = U(n) * lanes
     for i in range(begin, stop):
         walked = rows[path, i] * n
         share = (x[CLOSE, i] - x[CLOSE, i - lag]) / walked
@@ -126,6 +127,7 @@ def stoch_nb(
     slot: np.uint64,
     smooth: int,
     signal: int,
+    lanes: np.uint64,
     begin_k: np.uint64,
     begin_d: np.uint64,
     stop: np.uint64,
@@ -144,15 +146,16 @@ def stoch_nb(
         Its slot with the highest high and the lowest low, 0 to 2.
     smooth, signal : int
         Bars in the simple averages.
+    lanes : uint64
+        Places from a bar to the next.
     begin_k, begin_d, stop : uint64
-        Bars to fill. The channel is known from bar begin_k − smooth + 1, and from bar
-        begin_d − smooth − signal + 2.
+        Places to fill. The channel is known from smooth − 1 bars before begin_k, and from
+        smooth + signal − 2 bars before begin_d.
     k, d : int
         Rows of %K and %D, 0 to 100; NaN where a channel that they average has no height.
     """
-    one = U(1)
-    back = U(signal) - one
-    span = U(smooth) - one
+    back = (U(signal) - U(1)) * lanes
+    span = (U(smooth) - U(1)) * lanes
     # %K is needed `back` bars before the first %D, in scratch, since its own row may begin later.
     earliest = min(begin_k, begin_d - back)
     for i in range(earliest - span, stop):
@@ -160,8 +163,8 @@ def stoch_nb(
         s[3, 0, i] = 100.0 * ((x[CLOSE, i] - s[slot, 1, i]) / height) if height > 0.0 else np.nan
     for i in range(earliest, stop):
         s[3, 1, i] = 0.0
-    for j in range(span + one):
-        lag = span - j
+    for j in range(U(smooth)):
+        lag = span - j * lanes
         for i in range(earliest, stop):
             s[3, 1, i] += s[3, 0, i - lag]
     for i in range(earliest, stop):
@@ -170,8 +173,8 @@ def stoch_nb(
         rows[k, i] = s[3, 1, i]
     for i in range(begin_d, stop):
         rows[d, i] = 0.0
-    for j in range(back + one):
-        lag = back - j
+    for j in range(U(signal)):
+        lag = back - j * lanes
         for i in range(begin_d, stop):
             rows[d, i] += s[3, 1, i - lag]
     for i in range(begin_d, stop):
@@ -179,7 +182,9 @@ def stoch_nb(
 
 
 @inlined
-def cci_nb(rows: Array, s: Array, mean: int, n: int, begin: np.uint64, stop: np.uint64, out: int) -> None:
+def cci_nb(
+    rows: Array, s: Array, mean: int, n: int, lanes: np.uint64, begin: np.uint64, stop: np.uint64, out: int
+) -> None:
     """Lambert's commodity channel index, (p − mean)/(0.015·mean|p − mean|) of the typical price p.
 
     Parameters
@@ -191,8 +196,10 @@ def cci_nb(rows: Array, s: Array, mean: int, n: int, begin: np.uint64, stop: np.
         Row of the mean of the last n typical prices.
     n : int
         Window.
+    lanes : uint64
+        Places from a bar to the next.
     begin, stop : uint64
-        Bars to fill; begin ≥ n − 1.
+        Places to fill; begin ≥ (n − 1)·lanes.
     out : int
         Row of the index; NaN on a flat window.
     """
@@ -201,7 +208,7 @@ def cci_nb(rows: Array, s: Array, mean: int, n: int, begin: np.uint64, stop: np.
     for i in range(begin, stop):
         s[1, 0, i] = 0.0
     for j in range(size):
-        lag = size - one - j
+        lag = (size - one - j) * lanes
         for i in range(begin, stop):
             s[1, 0, i] += abs(s[0, 0, i - lag] - rows[mean, i])
     scale = n / 0.015

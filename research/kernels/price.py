@@ -11,7 +11,7 @@ import numpy as np
 
 from research.kernels.codes import CLOSE, HIGH, LOW, OPEN
 from research.kernels.jit import inlined
-from research.kernels.windows import Array, U
+from research.kernels.windows import Array
 
 __all__ = ["bar_nb", "change_nb", "roc_nb"]
 
@@ -22,8 +22,8 @@ def change_nb(
     rows: Array,
     later: int,
     earlier: int,
-    near: int,
-    far: int,
+    near: np.uint64,
+    far: np.uint64,
     begin: np.uint64,
     stop: np.uint64,
     out: int,
@@ -36,23 +36,20 @@ def change_nb(
     rows : (R, T) float64, changed in place
     later, earlier : int
         Columns.
-    near, far : int
-        Their lags in bars, 0 ≤ near ≤ far.
+    near, far : uint64
+        Their lags in places, 0 ≤ near ≤ far.
     begin, stop : uint64
         Bars to fill; begin ≥ far.
     out : int
         Row of later[near] − earlier[far].
     """
-    a = U(near)
-    b = U(far)
     for i in range(begin, stop):
-        rows[out, i] = x[later, i - a] - x[earlier, i - b]
+        rows[out, i] = x[later, i - near] - x[earlier, i - far]
 
 
 @inlined
-def roc_nb(x: Array, rows: Array, n: int, begin: np.uint64, stop: np.uint64, out: int) -> None:
-    """Rate of change of the close in percent, 100·(c/c[n] − 1); begin ≥ n."""
-    lag = U(n)
+def roc_nb(x: Array, rows: Array, lag: np.uint64, begin: np.uint64, stop: np.uint64, out: int) -> None:
+    """Rate of change of the close in percent over `lag` places, 100·(c/c[lag] − 1); begin ≥ lag."""
     for i in range(begin, stop):
         rows[out, i] = 100.0 * (x[CLOSE, i] / x[CLOSE, i - lag] - 1.0)
 

@@ -10,7 +10,7 @@ import math
 import numpy as np
 
 from research.kernels.jit import inlined
-from research.kernels.windows import Array, U
+from research.kernels.windows import Array
 
 __all__ = ["autocorr_nb", "half_life_nb", "load_lagged_nb", "variance_ratio_nb", "z_nb"]
 
@@ -18,11 +18,12 @@ _LN2 = math.log(2.0)
 
 
 @inlined
-def load_lagged_nb(x: Array, before: int, now: int, low: np.uint64, stop: np.uint64, s: Array) -> None:
-    """Load the pair of two columns (before[1], now); low ≥ 1."""
-    one = U(1)
+def load_lagged_nb(
+    x: Array, before: int, now: int, low: np.uint64, stop: np.uint64, lanes: np.uint64, s: Array
+) -> None:
+    """Load the pair of two columns (before[1], now); low ≥ lanes."""
     for i in range(low, stop):
-        s[0, 0, i] = x[before, i - one]
+        s[0, 0, i] = x[before, i - lanes]
         s[0, 1, i] = x[now, i]
 
 

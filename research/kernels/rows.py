@@ -18,18 +18,27 @@ __all__ = ["rows_nb"]
 
 @njit
 def rows_nb(
-    program: NDArray[np.int64], x: Array, rows: Array, s: Array, state: Array, start: int, stop: int
+    program: NDArray[np.int64],
+    x: Array,
+    rows: Array,
+    s: Array,
+    states: Array,
+    who: NDArray[np.int64],
+    start: int,
+    stop: int,
 ) -> None:
-    """Run the row steps of a program on one symbol's block.
+    """Run the row steps of a program on a block.
 
     Parameters
     ----------
-    program, x, rows, s, state, start, stop
+    program, x, rows, s, states, who, start, stop
         As for `research.kernels.program.steps_nb`.
     """
     begin = U(start)
     end = U(stop)
-    one = U(1)
+    lanes = who.size
+    bar = U(lanes)
+    span = (end - begin) // bar
     for k in range(program.shape[0]):
         code = program[k, do.CODE]
         n = program[k, do.P0]
@@ -43,10 +52,11 @@ def rows_nb(
         out1 = program[k, do.OUT1]
         out2 = program[k, do.OUT2]
         if code == do.CHANGE:
-            first = warm_nb(rows, out, start, stop, p1)
-            price.change_nb(x, rows, p2 // do.N_COLUMNS, p2 % do.N_COLUMNS, n, p1, first, end, out)
+            first = warm_nb(rows, out, start, stop, p1 * lanes)
+            later, earlier = p2 // do.N_COLUMNS, p2 % do.N_COLUMNS
+            price.change_nb(x, rows, later, earlier, U(n) * bar, U(p1) * bar, first, end, out)
         elif code == do.ROC:
-            price.roc_nb(x, rows, n, warm_nb(rows, out, start, stop, n), end, out)
+            price.roc_nb(x, rows, U(n) * bar, warm_nb(rows, out, start, stop, n * lanes), end, out)
         elif code == do.BAR:
             price.bar_nb(x, rows, begin, end, out, out1, out2)
         elif code == do.DIST:
@@ -54,7 +64,11 @@ def rows_nb(
         elif code == do.OVER:
             trend.over_nb(rows, a, b, float(n), begin, end, out)
         elif code == do.CROSS:
-            trend.cross_nb(rows, a, b, begin, end, state[program[k, do.STATE] :], out)
+            for lane in range(lanes):
+                if who[lane] >= 0:
+                    state = states[who[lane], program[k, do.STATE] :]
+                    at = begin + U(lane)
+                    trend.cross_nb(rows, a, b, at, at + span, state, out)
         elif code == do.SLOPE:
             trend.slope_nb(rows, a, n, begin, end, out)
         elif code == do.R2:
@@ -64,14 +78,14 @@ def rows_nb(
         elif code == do.WILLR:
             momentum.willr_nb(x, rows, a, b, begin, end, out)
         elif code == do.CCI:
-            first = warm_nb(rows, out, start, stop, n - 1)
+            first = warm_nb(rows, out, start, stop, (n - 1) * lanes)
             if first < end:
-                momentum.load_typical_nb(x, first + one - U(n), end, s)
-                momentum.cci_nb(rows, s, a, n, first, end, out)
+                momentum.load_typical_nb(x, first + bar - U(n) * bar, end, s)
+                momentum.cci_nb(rows, s, a, n, bar, first, end, out)
         elif code == do.PATH:
-            warm_nb(rows, out1, start, stop, n)
-            first = warm_nb(rows, out, start, stop, n)
-            momentum.net_over_path_nb(x, rows, a, n, first, end, out, out1)
+            warm_nb(rows, out1, start, stop, n * lanes)
+            first = warm_nb(rows, out, start, stop, n * lanes)
+            momentum.net_over_path_nb(x, rows, a, n, bar, first, end, out, out1)
         elif code == do.MFI:
             momentum.mfi_nb(rows, a, b, begin, end, out)
         elif code == do.AROON:
@@ -97,10 +111,10 @@ def rows_nb(
         elif code == do.DOLLAR_Z:
             volume.dollar_z_nb(x, rows, a, b, begin, end, out)
         elif code == do.OBV_SLOPE:
-            first = warm_nb(rows, out, start, stop, n)
+            first = warm_nb(rows, out, start, stop, n * lanes)
             if first < end:
-                volume.load_signed_nb(x, first + one - U(n), end, s)
-                volume.obv_slope_nb(rows, s, a, n, first, end, out)
+                volume.load_signed_nb(x, first + bar - U(n) * bar, end, bar, s)
+                volume.obv_slope_nb(rows, s, a, n, bar, first, end, out)
         elif code == do.Z:
             reversion.z_nb(x, rows, n, a, b, begin, end, out)
         elif code == do.HALF_LIFE:
@@ -110,9 +124,15 @@ def rows_nb(
         elif code == do.VARIANCE_RATIO:
             reversion.variance_ratio_nb(rows, a, b, c, d, n, p1, begin, end, out)
         elif code == do.RANK:
-            scores.rank_nb(rows, a, n, begin, end, state[program[k, do.STATE] :], out, out1)
+            for lane in range(lanes):
+                at = begin + U(lane)
+                if who[lane] >= 0:
+                    state = states[who[lane], program[k, do.STATE] :]
+                    scores.rank_nb(rows, a, n, at, at + span, state, out, out1)
+                else:
+                    rows[out, at] = np.nan
         elif code == do.ADAPTIVE:
-            scores.adaptive_nb(x, rows, a, b, n, p1, p2, begin, end, out)
+            scores.adaptive_nb(x, rows, a, b, n, p1, p2, bar, begin, end, out)
         elif code == do.TREND_SCORE:
             scores.trend_score_nb(x, rows, a, b, c, d, program[k, do.IN4], begin, end, out)
         elif code == do.MOMENTUM_SCORE:

@@ -127,6 +127,7 @@ def adaptive_nb(
     base: int,
     shortest: int,
     longest: int,
+    lanes: np.uint64,
     begin: np.uint64,
     stop: np.uint64,
     out: int,
@@ -142,7 +143,9 @@ def adaptive_nb(
     vol, usual : int
         Rows of the volatility per year and of its trailing median.
     base, shortest, longest : int
-        Lookback at usual volatility, and its bounds; i ≥ longest wherever `usual` is not NaN.
+        Lookback at usual volatility, and its bounds; the bars are there wherever `usual` is not NaN.
+    lanes : uint64
+        Places from a bar to the next.
     begin, stop : uint64
         Bars to fill.
     out : int
@@ -154,7 +157,7 @@ def adaptive_nb(
         sigma = rows[vol, i]
         if sigma > 0.0 and rows[usual, i] >= 0.0:
             length = max(np.rint(min(base * (rows[usual, i] / sigma), float(longest))), float(shortest))
-            moved = x[LN_CLOSE, i] - x[LN_CLOSE, i - U(length)]
+            moved = x[LN_CLOSE, i] - x[LN_CLOSE, i - U(length) * lanes]
             rows[out, i] = moved / (sigma * per_bar * math.sqrt(length))
 
 

@@ -43,9 +43,9 @@ TILE_LONG = np.uint64(512)  # for long windows, which begin anew in every tile
 
 @inlined
 def load_nb(
-    code: int, column: int, pair: int, x: Array, low: np.uint64, stop: np.uint64, s: Array
+    code: int, column: int, pair: int, x: Array, low: np.uint64, stop: np.uint64, lanes: np.uint64, s: Array
 ) -> np.int64:
-    """Load the series of a tree step into bars low..stop−1 of slot 0 and name its statistic.
+    """Load the series of a tree step into places low..stop−1 of slot 0 and name its statistic.
 
     Parameters
     ----------
@@ -58,7 +58,9 @@ def load_nb(
     x : (N_COLUMNS, T) float64
         Base columns.
     low, stop : uint64
-        First bar of the first window, end.
+        First place of the first window, end.
+    lanes : uint64
+        Places from a bar to the next.
     s : (slots, rows, T) float64, changed in place
         Scratch.
 
@@ -96,9 +98,9 @@ def load_nb(
     elif code == do.T_TYPICAL:
         momentum.load_typical_nb(x, low, stop, s)
     elif code == do.T_PATH:
-        momentum.load_path_nb(x, low, stop, s)
+        momentum.load_path_nb(x, low, stop, lanes, s)
     elif code == do.T_MONEY:
-        momentum.load_money_nb(x, low, stop, s)
+        momentum.load_money_nb(x, low, stop, lanes, s)
         kind = MEANS_2
     elif code == do.T_DOWNSIDE:
         volatility.load_downside_nb(x, low, stop, s)
@@ -106,10 +108,10 @@ def load_nb(
         volatility.load_ranges_nb(x, low, stop, s)
         kind = MEANS_3
     elif code == do.T_CHANGE:
-        volatility.load_change_nb(x, first, second, column, low, stop, s)
+        volatility.load_change_nb(x, first, second, U(column) * lanes, low, stop, s)
         kind = VARIANCE
     elif code == do.T_SIGNED:
-        volume.load_signed_nb(x, low, stop, s)
+        volume.load_signed_nb(x, low, stop, lanes, s)
     elif code == do.T_LOCATED:
         volume.load_located_nb(x, low, stop, s)
     elif code == do.T_PAID:
@@ -121,15 +123,24 @@ def load_nb(
         volume.load_impact_nb(x, low, stop, s)
         kind = MEANS_2
     elif code == do.T_PULL or code == do.T_SERIAL:
-        reversion.load_lagged_nb(x, first, second, low, stop, s)
+        reversion.load_lagged_nb(x, first, second, low, stop, lanes, s)
         kind = PAIR
-    clear_nb(kind, low, stop, s)
     return kind
 
 
 @inlined
 def stoch_nb(
-    x: Array, rows: Array, s: Array, n: int, smooth: int, signal: int, start: int, stop: int, k: int, d: int
+    x: Array,
+    rows: Array,
+    s: Array,
+    n: int,
+    smooth: int,
+    signal: int,
+    start: int,
+    stop: int,
+    lanes: int,
+    k: int,
+    d: int,
 ) -> None:
     """Run the stochastic: a channel, its place in it, two averages.
 
@@ -141,43 +152,54 @@ def stoch_nb(
     n, smooth, signal : int
         Bars in the channel, in %K, in %D.
     start, stop : int
-        The block.
+        Places of the block.
+    lanes : int
+        Places from a bar to the next.
     k, d : int
         Rows of %K and %D.
     """
-    one = U(1)
     end = U(stop)
-    begin_k = warm_nb(rows, k, start, stop, n + smooth - 2)
-    begin_d = warm_nb(rows, d, start, stop, n + smooth + signal - 3)
+    bar = U(lanes)
+    begin_k = warm_nb(rows, k, start, stop, (n + smooth - 2) * lanes)
+    begin_d = warm_nb(rows, d, start, stop, (n + smooth + signal - 3) * lanes)
     if begin_k < end:
-        first = min(begin_k, begin_d + one - U(signal)) + one - U(smooth)
-        low = first + one - U(n)
+        first = min(begin_k, begin_d - (U(signal) - U(1)) * bar) - (U(smooth) - U(1)) * bar
+        low = first - (U(n) - U(1)) * bar
         for i in range(low, end):
             s[0, 0, i] = x[do.HIGH, i]
             s[0, 1, i] = x[do.LOW, i]
-        slot = tree_nb(EXTREMES, n, first, end, s)
-        momentum.stoch_nb(x, rows, s, slot, smooth, signal, begin_k, begin_d, end, k, d)
+        slot = tree_nb(EXTREMES, n, first, end, bar, s)
+        momentum.stoch_nb(x, rows, s, slot, smooth, signal, bar, begin_k, begin_d, end, k, d)
 
 
 @njit
-def trees_nb(program: NDArray[np.int64], x: Array, rows: Array, s: Array, start: int, stop: int) -> None:
-    """Run the tree steps of a program on one symbol's block.
+def trees_nb(
+    program: NDArray[np.int64],
+    order: NDArray[np.int64],
+    x: Array,
+    rows: Array,
+    s: Array,
+    start: int,
+    stop: int,
+    lanes: int,
+) -> None:
+    """Run the tree steps of a program on a block.
 
     Parameters
     ----------
-    program, x, rows, s, start, stop
+    program, order, x, rows, s, start, stop, lanes
         As for `research.kernels.program.steps_nb`.
     """
     end = U(stop)
-    one = U(1)
+    bar = U(lanes)
     for k in range(program.shape[0]):
         code = program[k, do.CODE]
         n = program[k, do.P0]
         p1 = program[k, do.P1]
         p2 = program[k, do.P2]
-        lookback = program[k, do.P3]
+        lookback = program[k, do.P3] * lanes
         if code == do.STOCH:
-            stoch_nb(x, rows, s, n, p1, p2, start, stop, program[k, do.OUT0], program[k, do.OUT1])
+            stoch_nb(x, rows, s, n, p1, p2, start, stop, lanes, program[k, do.OUT0], program[k, do.OUT1])
         elif code < do.N_TREES:
             first = U(max(start, lookback))
             for j in range(do.OUT0, do.OUT4 + 1):
@@ -186,11 +208,13 @@ def trees_nb(program: NDArray[np.int64], x: Array, rows: Array, s: Array, start:
             tile = TILE_LONG if n > 64 else (TILE_WIDE if code == do.T_PULL or code == do.T_SERIAL else TILE)
             while first < end:
                 until = min(end, first + tile)
-                kind = load_nb(code, p1, p2, x, first + one - U(n), until, s)
-                if until - first == one:
-                    slot = fold_nb(kind, n, first, s)
+                low = first + bar - U(n) * bar
+                kind = load_nb(code, p1, p2, x, low, until, bar, s)
+                if until - first == bar:
+                    slot = fold_nb(kind, n, first, bar, order, program[k, do.IN0], s)
                 else:
-                    slot = tree_nb(kind, n, first, until, s)
+                    clear_nb(kind, low, until, U(0), s)
+                    slot = tree_nb(kind, n, first, until, bar, s)
                 for j in range(do.OUT0, do.OUT4 + 1):
                     row = program[k, j]
                     part = j - do.OUT0

@@ -12,7 +12,7 @@ import numpy as np
 
 from research.kernels.codes import CLOSE, LN_CLOSE, LN_HIGH, LN_LOW, LN_OPEN, RETURN
 from research.kernels.jit import inlined
-from research.kernels.windows import Array, U
+from research.kernels.windows import Array
 
 __all__ = [
     "annual_nb",
@@ -32,10 +32,9 @@ _LN2 = math.log(2.0)
 
 @inlined
 def load_change_nb(
-    x: Array, later: int, earlier: int, n: int, low: np.uint64, stop: np.uint64, s: Array
+    x: Array, later: int, earlier: int, lag: np.uint64, low: np.uint64, stop: np.uint64, s: Array
 ) -> None:
-    """Load the difference of two columns, later − earlier[n]; low ≥ n."""
-    lag = U(n)
+    """Load the difference of two columns, the earlier one `lag` places before; low ≥ lag."""
     for i in range(low, stop):
         s[0, 0, i] = x[later, i] - x[earlier, i - lag]
 

@@ -29,13 +29,12 @@ __all__ = [
 
 
 @inlined
-def load_signed_nb(x: Array, low: np.uint64, stop: np.uint64, s: Array) -> None:
-    """Load volume with the sign of the close's change; low ≥ 1."""
-    one = U(1)
+def load_signed_nb(x: Array, low: np.uint64, stop: np.uint64, lanes: np.uint64, s: Array) -> None:
+    """Load volume with the sign of the close's change; low ≥ lanes."""
     for i in range(low, stop):
         v = x[VOLUME, i]
-        up = v if x[CLOSE, i] > x[CLOSE, i - one] else 0.0
-        s[0, 0, i] = up - (v if x[CLOSE, i] < x[CLOSE, i - one] else 0.0)
+        up = v if x[CLOSE, i] > x[CLOSE, i - lanes] else 0.0
+        s[0, 0, i] = up - (v if x[CLOSE, i] < x[CLOSE, i - lanes] else 0.0)
 
 
 @inlined
@@ -107,7 +106,7 @@ def dollar_z_nb(
 
 @inlined
 def obv_slope_nb(
-    rows: Array, s: Array, volume: int, n: int, begin: np.uint64, stop: np.uint64, out: int
+    rows: Array, s: Array, volume: int, n: int, lanes: np.uint64, begin: np.uint64, stop: np.uint64, out: int
 ) -> None:
     """Least-squares slope of the last n points of on-balance volume over the mean volume of those bars.
 
@@ -123,8 +122,10 @@ def obv_slope_nb(
         Row of the mean volume of the n bars.
     n : int
         Points.
+    lanes : uint64
+        Places from a bar to the next.
     begin, stop : uint64
-        Bars to fill; begin ≥ n.
+        Places to fill; begin ≥ n·lanes.
     out : int
         Row of the slope; NaN on a window without volume.
     """
@@ -133,7 +134,7 @@ def obv_slope_nb(
     for i in range(begin, stop):
         s[1, 0, i] = 0.0
     for j in range(size):
-        lag = size - one - j
+        lag = (size - one - j) * lanes
         w = 6.0 * float(j) * float(size - j) / (float(n) * (float(n) * n - 1.0))
         for i in range(begin, stop):
             s[1, 0, i] += w * s[0, 0, i - lag]

@@ -21,6 +21,9 @@ Merging means, never sums, makes a window of equal values exactly flat.
 The rules of merging are in `research.kernels.merges`; a single window, as live has it, is merged by
 the same rules and the same tree in `research.kernels.folds`.
 
+Several symbols may lie side by side, bar by bar: place i·lanes + b is bar i of symbol b. A window then
+moves, and looks back, by `lanes` places instead of one; nothing else changes.
+
 Row numbers are unsigned here and in the kernels that call here: a signed index makes Numba
 test every access for Python's negative indexing, and a loop with that test does not vectorise.
 """
@@ -33,13 +36,14 @@ from research.kernels.jit import inlined, njit
 from research.kernels.merges import (
     Array,
     U,
-    drawdown_nb,
-    extremes_nb,
+    fall_nb,
     highest_nb,
     line_nb,
+    lowest_nb,
     mean_nb,
     pair_nb,
-    recency_nb,
+    since_high_nb,
+    since_low_nb,
     skew_nb,
     trend_nb,
     variance_nb,
@@ -122,12 +126,13 @@ def merge_nb(
     lag: np.uint64,
     size: float,
     others: float,
+    ago: float,
     low: np.uint64,
     stop: np.uint64,
     into: np.uint64,
     s: Array,
 ) -> None:
-    """Merge, for each bar i in low..stop−1, the block that ends at i − lag with the one that ends at i.
+    """Merge, for each place i in low..stop−1, the block that ends at i − lag with the one that ends at i.
 
     Parameters
     ----------
@@ -136,11 +141,13 @@ def merge_nb(
     older, newer : uint64
         Slots of the two blocks.
     lag : uint64
-        Bars between the ends of the blocks.
+        Places between the ends of the blocks.
     size, others : float
         Bars in the older and in the newer block.
+    ago : float
+        Bars between the ends of the blocks.
     low, stop : uint64
-        Bars to fill.
+        Places to fill.
     into : uint64
         Slot to fill; neither `older` nor `newer`.
     s : (slots, rows, T) float64, changed in place
@@ -170,22 +177,35 @@ def merge_nb(
             pair_nb(s, older, i - lag, newer, i, into, i, wa, wb)
     elif kind == DRAWDOWN:
         for i in range(low, stop):
-            drawdown_nb(s, older, i - lag, newer, i, into, i)
+            highest_nb(s, 0, older, i - lag, newer, i, into, i)
+        for i in range(low, stop):
+            lowest_nb(s, 1, older, i - lag, newer, i, into, i)
+        for i in range(low, stop):
+            fall_nb(s, older, i - lag, newer, i, into, i)
     elif kind == EXTREMES:
         for i in range(low, stop):
-            extremes_nb(s, older, i - lag, newer, i, into, i)
+            highest_nb(s, 0, older, i - lag, newer, i, into, i)
+        for i in range(low, stop):
+            lowest_nb(s, 1, older, i - lag, newer, i, into, i)
     elif kind == HIGHEST:
         for i in range(low, stop):
-            highest_nb(s, older, i - lag, newer, i, into, i)
+            highest_nb(s, 0, older, i - lag, newer, i, into, i)
     elif kind == RECENCY:
-        ago = float(lag)
         for i in range(low, stop):
-            recency_nb(s, older, i - lag, newer, i, into, i, ago)
+            highest_nb(s, 0, older, i - lag, newer, i, into, i)
+        for i in range(low, stop):
+            since_high_nb(s, older, i - lag, newer, i, into, i, ago)
+        for i in range(low, stop):
+            lowest_nb(s, 2, older, i - lag, newer, i, into, i)
+        for i in range(low, stop):
+            since_low_nb(s, older, i - lag, newer, i, into, i, ago)
 
 
 @njit
-def tree_nb(kind: np.int64, n: int, first: np.uint64, stop: np.uint64, s: Array) -> np.uint64:
-    """Compute a statistic of the n-bar windows that end at bars first..stop−1.
+def tree_nb(
+    kind: np.int64, n: int, first: np.uint64, stop: np.uint64, lanes: np.uint64, s: Array
+) -> np.uint64:
+    """Compute a statistic of the n-bar windows that end at places first..stop−1.
 
     Parameters
     ----------
@@ -194,18 +214,20 @@ def tree_nb(kind: np.int64, n: int, first: np.uint64, stop: np.uint64, s: Array)
     n : int
         Window, ≥ 1.
     first, stop : uint64
-        Bars to fill; n − 1 ≤ first < stop.
+        Places to fill; (n − 1)·lanes ≤ first < stop.
+    lanes : uint64
+        Places from a bar to the next.
     s : (SCRATCH_SLOTS, SCRATCH_ROWS, T) float64, changed in place
-        Bars first − n + 1..stop − 1 of slot 0 hold the statistics of single bars.
+        Places first − (n − 1)·lanes..stop − 1 of slot 0 hold the statistics of single bars.
 
     Returns
     -------
     uint64
-        The slot whose bars first..stop−1 hold the result.
+        The slot whose places first..stop−1 hold the result.
     """
     one = U(1)
     size = U(n)
-    low = first + one - size
+    low = first + lanes - size * lanes
     m = one  # bars in a doubled block
     done = U(0)  # bars merged so far
     level = U(0)
@@ -229,8 +251,8 @@ def tree_nb(kind: np.int64, n: int, first: np.uint64, stop: np.uint64, s: Array)
             newer, lag, others, begin, into = level, size - m, m, first, one - level
             done = size
         else:
-            newer, lag, others, begin, into = level, m, m, low + m + m - one, one - level
-        merge_nb(kind, level, newer, lag, float(m), float(others), begin, stop, into, s)
+            newer, lag, others, begin, into = level, m, m, low + (m + m - one) * lanes, one - level
+        merge_nb(kind, level, newer, lag * lanes, float(m), float(others), float(lag), begin, stop, into, s)
         if done == size:
             return into
         if newer == level:
@@ -242,23 +264,23 @@ def tree_nb(kind: np.int64, n: int, first: np.uint64, stop: np.uint64, s: Array)
 
 @inlined
 def copy_nb(x: Array, column: int, low: np.uint64, stop: np.uint64, row: int, s: Array) -> None:
-    """Load bars low..stop−1 of a column into a row of slot 0."""
+    """Load places low..stop−1 of a column into a row of slot 0."""
     for i in range(low, stop):
         s[0, row, i] = x[column, i]
 
 
 @inlined
-def clear_nb(kind: np.int64, low: np.uint64, stop: np.uint64, s: Array) -> None:
-    """Complete rows low..stop−1 of slot 0, in which the series are loaded: a single bar has no spread."""
+def clear_nb(kind: np.int64, low: np.uint64, stop: np.uint64, slot: np.uint64, s: Array) -> None:
+    """Complete places low..stop−1 of a slot, in which series are loaded: a single bar has no spread."""
     if kind == RECENCY:
         for i in range(low, stop):
-            s[0, 1, i] = 0.0
-            s[0, 3, i] = 0.0
+            s[slot, 1, i] = 0.0
+            s[slot, 3, i] = 0.0
     elif kind == DRAWDOWN:
         for i in range(low, stop):
-            s[0, 1, i] = s[0, 0, i]
-            s[0, 2, i] = 1.0
+            s[slot, 1, i] = s[slot, 0, i]
+            s[slot, 2, i] = 1.0
     elif VARIANCE <= kind <= PAIR:
         for k in range(2 if kind == PAIR else 1, ROWS[kind]):
             for i in range(low, stop):
-                s[0, k, i] = 0.0
+                s[slot, k, i] = 0.0

@@ -23,6 +23,7 @@ import numpy as np
 import talib
 from numpy.typing import NDArray
 
+from research.features.carried import Bars as Columns
 from research.features.catalogue import FEATURES
 from research.features.matrix import FeatureStream
 from tests.benchmarks.market import machine, synthetic_panel
@@ -139,12 +140,11 @@ CASES = (
 )
 
 
-def ours(stream: FeatureStream, columns: list[F64], out: F64) -> float:
+def ours(stream: FeatureStream, columns: Columns, out: F64) -> float:
     """Seconds of a stream for all bars, from the first."""
-    stream._filled[:] = 0
-    stream._states[:] = 0
+    stream._carried.forget()
     start = time.perf_counter()
-    stream._run(columns, out)
+    stream._carried.advance(columns, out)
     return time.perf_counter() - start
 
 
@@ -167,7 +167,7 @@ def theirs(case: Case, bars: Bars, out: F64 | None, pool: ThreadPoolExecutor, th
 def measure(
     names: Sequence[str],
     case: Case | None,
-    columns: list[F64],
+    columns: Columns,
     bars: Bars,
     out: F64,
     pool: ThreadPoolExecutor,
@@ -195,8 +195,8 @@ def show(label: str, seconds: Sequence[float], outputs: int) -> None:
 def main() -> None:
     """Print the table, the totals, and where TA-Lib is faster."""
     panel = synthetic_panel(SYMBOLS, BARS)
-    columns = [np.ascontiguousarray(x.T) for x in panel.adjusted()]
-    _, high, low, close, volume = columns
+    open_, high, low, close, volume = (np.ascontiguousarray(x.T) for x in panel.adjusted())
+    columns = open_, high, low, close, volume
     bars = Bars(high, low, close, volume, np.log(close))
     out = np.full((len(FEATURES), SYMBOLS, BARS), np.nan)
     print(f"{SYMBOLS} symbols × {BARS} bars ({machine()}, TA-Lib {talib.__version__})")

@@ -74,6 +74,28 @@ def test_restored_every_hundred_bars(panel, expected):
     assert differing(expected, np.concatenate(parts, axis=2)) == []
 
 
+def test_bars_come_and_go_while_many_symbols_run_side_by_side():
+    """Symbols that list late, delist, pause or miss bars, for longer than a tail has room."""
+    columns, bars = random_walk(37, 600, 24), 600
+    rng = np.random.default_rng(25)
+    gaps = rng.random((37, bars)) < 0.03
+    gaps[5] = False
+    gaps[6, :150] = True  # lists late
+    gaps[7, 400:] = True  # delists
+    gaps[8] = True  # never trades
+    gaps[9, 300:450] = True  # pauses
+    panel = make_panel(*(np.where(gaps, np.nan, x) for x in columns))
+    stream = FeatureStream(panel.symbols)
+    parts = [stream.advance(panel[:200])]
+    for t in range(200, bars):
+        if t in (333, 450):
+            stream = FeatureStream.restore(stream.snapshot())
+        last = 7 if t == 470 else 1  # a longer block among the single bars
+        if not 470 < t < 477:
+            parts.append(stream.advance(panel[t : t + last]))
+    assert differing(whole(panel), np.concatenate(parts, axis=2)) == []
+
+
 def test_threads_and_symbols_beside_it_change_nothing(panel, expected):
     one = FeatureStream(panel.symbols, jobs=1).advance(panel)
     three = FeatureStream(panel.symbols, jobs=3).advance(panel)

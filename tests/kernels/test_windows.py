@@ -8,26 +8,23 @@ import numpy as np
 import pytest
 
 from research.kernels import windows as w
-from research.kernels.folds import fold_nb
+from research.kernels.folds import fold_nb, order_of
 
 T = 300
 
 
-def scratch() -> np.ndarray:
-    return np.full((w.SCRATCH_SLOTS, w.SCRATCH_ROWS, T), np.nan)
-
-
 def tree(kind, series, n, first, stop):
     """Rows of a statistic of the windows of n bars that end at first..stop−1."""
-    s = scratch()
+    s = np.full((w.SCRATCH_SLOTS, w.SCRATCH_ROWS, T), np.nan)
+    zero, one = np.uint64(0), np.uint64(1)
     low = first - n + 1
     for row, x in series.items():
         s[0, row, low:stop] = x[low:stop]
-    w.clear_nb(kind, np.uint64(low), np.uint64(stop), s)
     if stop - first == 1:
-        slot = fold_nb(kind, n, np.uint64(first), s)
+        slot = fold_nb(kind, n, np.uint64(first), one, np.array([7, *order_of(n)]), 1, s)
     else:
-        slot = w.tree_nb(kind, n, np.uint64(first), np.uint64(stop), s)
+        w.clear_nb(kind, np.uint64(low), np.uint64(stop), zero, s)
+        slot = w.tree_nb(kind, n, np.uint64(first), np.uint64(stop), one, s)
     return s[slot, :, first:stop].copy()
 
 
@@ -128,6 +125,18 @@ def test_drawdown(n, x):
         assert got[i] == pytest.approx(float((window / np.maximum.accumulate(window)).min()), rel=1e-15)
 
 
+def series_of(kind, x, y):
+    """Rows that a statistic reads."""
+    rows = {w.MEAN: [0], w.MEANS_3: [0, 1, 2], w.PAIR: [0, 1], w.EXTREMES: [0, 1], w.RECENCY: [0, 2]}
+    return {row: (x, y, x * y)[k] for k, row in enumerate(rows.get(kind, [0]))}
+
+
+def meant(kind):
+    """Rows of a statistic that are meant to be read."""
+    counts = {w.MEAN: 1, w.VARIANCE: 2, w.EXTREMES: 2, w.HIGHEST: 1, w.RECENCY: 4, w.PAIR: 5}
+    return [0, 2] if kind == w.TREND else list(range(counts.get(kind, 3)))
+
+
 KINDS = [
     w.MEAN,
     w.MEANS_3,
@@ -146,18 +155,37 @@ KINDS = [
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("n", [3, 20, 21, 63, 200])
 def test_bits_do_not_depend_on_position_or_block(kind, n, x, y):
-    rows = {w.MEAN: [0], w.MEANS_3: [0, 1, 2], w.PAIR: [0, 1], w.EXTREMES: [0, 1], w.RECENCY: [0, 2]}.get(
-        kind, [0]
-    )
-    series = {row: (x, y, x * y)[k] for k, row in enumerate(rows)}
-    # Of some statistics only some rows are meant to be read.
-    counts = {w.MEAN: 1, w.VARIANCE: 2, w.EXTREMES: 2, w.HIGHEST: 1, w.RECENCY: 4, w.PAIR: 5}
-    read = [0, 2] if kind == w.TREND else list(range(counts.get(kind, 3)))
+    series, read = series_of(kind, x, y), meant(kind)
     whole = tree(kind, series, n, n - 1, T)
     for size in (1, 2, 3, 5, 8, 13, 64):
         for at in range(n - 1, T - size + 1, 7 * size):
             part = tree(kind, series, n, at, at + size)
             assert np.array_equal(part[read], whole[read, at - n + 1 : at - n + 1 + size]), (size, at)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("n", [1, 2, 3, 20, 21, 63])
+def test_bits_do_not_depend_on_what_lies_beside(kind, n, x, y):
+    lanes, bars = 3, n + 2
+    s = np.full((w.SCRATCH_SLOTS, w.SCRATCH_ROWS, T), np.nan)
+    series = [series_of(kind, x[70 * b :], y[70 * b :]) for b in range(lanes)]
+
+    def load():
+        for b, rows in enumerate(series):
+            for row, values in rows.items():
+                s[0, row, b : bars * lanes : lanes] = values[:bars]
+
+    load()
+    at, stop, step = np.uint64((bars - 1) * lanes), np.uint64(bars * lanes), np.uint64(lanes)
+    slot = fold_nb(kind, n, at, step, np.array(order_of(n)), 0, s)
+    folded = s[slot, :, at:stop].copy()
+    load()
+    w.clear_nb(kind, np.uint64(0), stop, np.uint64(0), s)
+    slot = w.tree_nb(kind, n, at, stop, step, s)
+    for b, rows in enumerate(series):
+        alone = tree(kind, rows, n, bars - 1, bars)[meant(kind), 0]
+        assert np.array_equal(folded[meant(kind), b], alone)
+        assert np.array_equal(s[slot, meant(kind), int(at) + b], alone)
 
 
 @pytest.mark.parametrize("value", [0.1, 1 / 3, 4.605170185988091, 1e300, 5e-300])
