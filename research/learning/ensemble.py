@@ -14,20 +14,23 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import NamedTuple, TypeVar
 
 import numpy as np
+from lightgbm.basic import LightGBMError
 from numpy.typing import NDArray
 
 from research.errors import DataError, OnepathError
 from research.learning.history import History, Rows
 from research.learning.learners import Fitted, Learner
 
-__all__ = ["Ensemble", "Model"]
+__all__ = ["Ensemble", "Failure", "Model"]
 
 F64 = NDArray[np.float64]
 I64 = NDArray[np.int64]
+Told = TypeVar("Told")
 # What libraries raise when they cannot go on; anything else is a fault of ours and must not be passed over.
-_FAILURES = (OnepathError, ValueError, RuntimeError, ArithmeticError, MemoryError)
+_FAILURES = (OnepathError, ValueError, RuntimeError, ArithmeticError, MemoryError, LightGBMError)
 
 
 @dataclass(frozen=True)
@@ -53,6 +56,13 @@ class Model:
     def id(self) -> str:
         """Learner and training cutoff."""
         return f"{self.learner}@{self.stamp}"
+
+
+class Failure(NamedTuple):
+    """Where a learner could not answer, and why."""
+
+    bar: int
+    why: str
 
 
 class Ensemble:
@@ -108,7 +118,7 @@ class Ensemble:
 
     def speak(
         self, history: History, symbol: NDArray[np.int64], bar: NDArray[np.int64]
-    ) -> tuple[F64, list[str]]:
+    ) -> tuple[F64, dict[str, Failure]]:
         """Ask every model of some rows.
 
         Parameters
@@ -118,8 +128,9 @@ class Ensemble:
 
         Returns
         -------
-        (2L, R) float64, list of str
-            Champions, then challengers; NaN where there is none. And what failed, in words.
+        (2L, R) float64, dict of str to Failure
+            Champions, then challengers; NaN where there is none, and from the bar on at which one failed.
+            And the learners that failed: where they would have, had each bar been asked by itself.
         """
         models = [*self.champions, *self.challengers]
         out = np.full((len(models), symbol.size), np.nan)
@@ -128,21 +139,29 @@ class Ensemble:
             for n in {self._learner[m.learner].sequence for m in models if m is not None}
         }
 
-        def ask(k: int) -> str | None:
+        def ask(k: int) -> Failure | None:
             model = models[k]
             if model is None or not symbol.size:
                 return None
-            try:
-                out[k] = model.fitted.predict(inputs[self._learner[model.learner].sequence])
-            except _FAILURES as failure:
-                return _words(failure)
-            return None if np.isfinite(out[k]).all() else "it answered with NaN"
+            x = inputs[self._learner[model.learner].sequence]
+            if (why := _answer(model, x, out[k])) is None:
+                return None
+            # Which bar it failed at must not depend on what else was asked with it.
+            out[k] = np.nan
+            for one in np.unique(bar):
+                rows = np.flatnonzero(bar == one)
+                said = np.empty(rows.size)
+                if (why := _answer(model, x[rows], said)) is not None:
+                    return Failure(int(one), why)
+                out[k, rows] = said
+            return None
 
-        failed = [(k, why) for k, why in enumerate(self._side_by_side(ask, len(models))) if why is not None]
-        told = [self._drop(self.learners[k % len(self.learners)], why) for k, why in failed]
-        for k, _ in failed:
-            out[k % len(self.learners)] = out[k % len(self.learners) + len(self.learners)] = np.nan
-        return out, told
+        failed: dict[str, Failure] = {}
+        for k, failure in enumerate(self._side_by_side(ask, len(models))):
+            name = self.learners[k % len(self.learners)]
+            if failure is not None and (name not in failed or failure.bar < failed[name].bar):
+                failed[name] = failure
+        return out, failed
 
     def settle(self, duel: F64, least: int) -> list[str]:
         """Let challengers that did better on enough labels take over; return what happened.
@@ -223,7 +242,7 @@ class Ensemble:
 
         failures = self._side_by_side(learn, len(due))
         told = [
-            self._drop(self.learners[k], why) for k, why in zip(due, failures, strict=True) if why is not None
+            self.drop(self.learners[k], why) for k, why in zip(due, failures, strict=True) if why is not None
         ]
         for k, fitted in sorted(made.items()):
             model = Model(self.learners[k], cutoff, stamp, fitted)
@@ -233,7 +252,7 @@ class Ensemble:
                 self.challengers[k] = model
         return told
 
-    def _side_by_side(self, work: Callable[[int], str | None], count: int) -> list[str | None]:
+    def _side_by_side(self, work: Callable[[int], Told | None], count: int) -> list[Told | None]:
         if self.jobs == 1 or count < 2:
             return [work(k) for k in range(count)]
         with ThreadPoolExecutor(min(self.jobs, count)) as pool:
@@ -242,12 +261,18 @@ class Ensemble:
     def _file(self, role: str, learner: str) -> str:
         return f"{role}-{learner}.{self._learner[learner].suffix}"
 
-    def _drop(self, learner: str, why: str) -> str:
+    def drop(self, learner: str, why: str) -> str:
+        """Send a learner home for good; return what happened, in words."""
         k = self.learners.index(learner)
         self.champions[k] = self.challengers[k] = None
         self.dropped[learner] = why
         left = len(self.learners) - len(self.dropped)
         return f"{learner} is dropped from the mixture, {left} of {len(self.learners)} learners go on: {why}"
+
+    def rows_of(self, learner: str) -> list[int]:
+        """Rows of `speak` that are a learner's."""
+        k = self.learners.index(learner)
+        return [k, k + len(self.learners)]
 
     def describe(self) -> dict[str, list[dict[str, object] | None]]:
         """Return who is who as JSON holds it; the models themselves are files."""
@@ -286,6 +311,15 @@ class Ensemble:
                 name = str(one["learner"])
                 fitted = self._learner[name].from_bytes(files[self._file(role[:-1], name)])
                 models[k] = Model(name, int(str(one["cutoff"])), str(one["stamp"]), fitted)
+
+
+def _answer(model: Model, x: NDArray[np.float32], out: F64) -> str | None:
+    """Fill `out` with what a model says of some rows; return why it could not, if so."""
+    try:
+        out[:] = model.fitted.predict(x)
+    except _FAILURES as failure:
+        return _words(failure)
+    return None if np.isfinite(out).all() else "it answered with NaN"
 
 
 def _words(failure: BaseException) -> str:

@@ -144,7 +144,7 @@ class OnlineLearner:
                 # The bar of the next retraining is spoken of by the models that it fits.
                 end = min(size, at + (left if resumed else max(left - 1, 1)))
                 if resumed or left > 1:
-                    happenings += self._ask(raw, asked, at, end, panel)
+                    end = self._ask(raw, asked, at, end, panel, happenings)
             reached, event, why = speak_nb(
                 self.belief, self._vector, self._bar, at, end, resumed,
                 labels.t_end, labels.symbol, labels.birth, labels.net, event, raw, asked, out, said, weights,
@@ -159,15 +159,34 @@ class OnlineLearner:
         shown = pl.concat(importance) if importance else pl.DataFrame()
         return Spoken(self.experts, out, said, weights, tuple(models), labels, told, shown)
 
-    def _ask(self, raw: F64, asked: NDArray[np.bool_], at: int, end: int, panel: Panel) -> list[Happening]:
-        """Fill `raw` with what all models say of the rows in bars at..end−1."""
+    def _ask(
+        self,
+        raw: F64,
+        asked: NDArray[np.bool_],
+        at: int,
+        end: int,
+        panel: Panel,
+        happenings: list[Happening],
+    ) -> int:
+        """Fill `raw` with what all models say of the rows in bars at..end−1; return how far they can.
+
+        A learner that fails is dropped at the bar that it fails at, whatever was asked together with it:
+        where that is a later one of these bars, they end before it and it is asked again.
+        """
         symbol, bar = np.nonzero(asked[:, at:end])
         spoken, failed = self.ensemble.speak(self._history, symbol, self._bar + at + bar)
-        raw[:, :, at:end] = np.nan
-        raw[:, symbol, at + bar] = spoken
-        told = [Happening(self._bar + at, panel.bar_close[at], "dropped", text) for text in failed]
+        for name, failure in failed.items():
+            if failure.bar == self._bar + at:
+                text = self.ensemble.drop(name, failure.why)
+                happenings.append(Happening(failure.bar, panel.bar_close[at], "dropped", text))
+                spoken[self.ensemble.rows_of(name)] = np.nan
+            else:
+                end = min(end, failure.bar - self._bar)
         self._require_learners()
-        return told
+        raw[:, :, at:end] = np.nan
+        known = bar < end - at
+        raw[:, symbol[known], at + bar[known]] = spoken[:, known]
+        return end
 
     def _retrain(self, bar: int, bar_close: np.datetime64, *, alarm: bool) -> list[Happening]:
         """Settle duels and fit challengers at the close of `bar`."""
@@ -182,6 +201,9 @@ class OnlineLearner:
             tell("alarm", f"accuracy fell below {belief.carried[online.REFERENCE]:.3f}; retraining now")
         for text in ensemble.settle(belief.duel, settings.duel_labels):
             tell("duel", text)
+        # Labels still open were spoken of by those who have left: they are no part of the next duel.
+        for k in np.flatnonzero([model is None for model in ensemble.challengers]):
+            belief.said[:, :, len(self.experts) + k] = np.nan
         rows = self._history.settled(bar, settings.train_bars, settings.max_rows)
         failed: list[str] = []
         try:

@@ -114,7 +114,7 @@ def sweep(
     rule = strategy_named(strategy)
     if rule.model is not None:
         raise BadValue(
-            f"a sweep is for strategies without a model, was {strategy}, which would learn anew in every cell; "
+            f"a sweep is for strategies without a model, was {strategy}, which learns anew in each cell; "
             "backtest its cells one by one, or sweep adaptive_momentum or ma_crossover"
         )
     cells = build_grid(rule, grid or {}, params)
