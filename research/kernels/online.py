@@ -254,10 +254,11 @@ def watch_nb(belief: Belief, bar: int) -> bool:
 
 @njit
 def refer_nb(belief: Belief, settings: F64) -> None:
-    """Set the hit rate that drift is measured from, a mean over bars as the detector's own is."""
+    """Set the hit rate that drift is measured from, a mean over bars as the detector's own is.
+
+    The detector itself goes on: begun anew at each retraining, it would never live to see an alarm.
+    """
     carried = belief.carried
-    carried[DRIFT] = 0.0
-    belief.turns[:] = 0.0
     if carried[SAID_N] < settings[DRIFT_LABELS]:
         return
     n = int(carried[RATE_N])
