@@ -164,7 +164,7 @@ def test_every_entry_was_a_candidate(learned):
 
 
 def test_a_model_needs_trades_that_end_and_are_long(learned):
-    with pytest.raises(BadValue, match=r"`time_limit` of .* must be ≥ 1, was 0; its models learn from trades"):
+    with pytest.raises(BadValue, match=r"`time_limit` of .* must be ≥ 1, was 0; its models learn"):
         learned.resolve({"time_limit": 0})
     with pytest.raises(BadValue, match="cannot sell short; leave `allow_short` off"):
         learned.resolve({"allow_short": 1})
