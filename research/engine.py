@@ -32,6 +32,7 @@ from research.kernels.account import Account, empty_orders, new_account
 from research.kernels.broker import decide_nb
 from research.kernels.jit import kernel_hash
 from research.kernels.scan import scan_nb
+from research.learning.seams import Seams
 from research.request import Prepared, Request
 from research.saved import account_in, learning_in, load_models, pack, read_container, write_container
 from research.strategies import strategy_named
@@ -76,6 +77,8 @@ class UnifiedTradingEngine:
         whether a strategy listens to its model.
     on_bars : callable, optional
         Told how many bars the learner has just gone through; for progress.
+    seams : Seams, optional
+        Where `research.evidence` watches what passes between the stages, and plants leaks.
 
     Examples
     --------
@@ -99,6 +102,7 @@ class UnifiedTradingEngine:
         jobs: int = 1,
         alter: Alter | None = None,
         on_bars: Callable[[int], None] | None = None,
+        seams: Seams | None = None,
     ) -> None:
         if not (np.isfinite(initial_capital) and initial_capital > 0):
             raise BadValue(
@@ -112,6 +116,7 @@ class UnifiedTradingEngine:
         self.names = self.strategy.features(self.params)
         self.learning = None if self.strategy.model is None else learning or _default_learning()
         self.jobs, self.alter, self.on_bars = jobs, alter, on_bars
+        self.seams = seams or Seams()
         self.learner: OnlineLearner | None = None
         self.last_bar: np.datetime64 | None = None
         self.symbols: tuple[str, ...] = ()
@@ -164,6 +169,7 @@ class UnifiedTradingEngine:
             self.execution,
             jobs=self.jobs,
             on_bars=self.on_bars,
+            seams=self.seams,
         )
 
     @property
@@ -201,7 +207,7 @@ class UnifiedTradingEngine:
             self._begin(
                 block.symbols if isinstance(block, Panel) else block["symbol"].unique().sort().to_list()
             )
-        panel = block if isinstance(block, Panel) else self.builder.push(block)
+        panel = self.seams.panel(block if isinstance(block, Panel) else self.builder.push(block))
         names, features, signals, spoken = self._signals(panel)
         return replace(self._trade(panel, features, signals, fill), names=names, spoken=spoken)
 
@@ -263,16 +269,17 @@ class UnifiedTradingEngine:
                 f"bars must be later than {self.last_bar}, the last one advanced over, was "
                 f"{panel.bar_close[0]}; give each bar once"
             )
-        matrix = self.stream.advance(panel)
+        matrix = self.seams.features(self.stream.advance(panel), self.stream.names, panel)
         if len(panel):
             self.last_bar = panel.bar_close[-1]
         if self.learner is None or self.strategy.model is None:
-            return self.names, matrix, self.strategy.signals(matrix, self.params), None
+            signals = self.seams.signals(self.strategy.signals(matrix, self.params), panel)
+            return self.names, matrix, signals, None
         features = matrix[self._own]
-        candidates = self.strategy.candidates(features, self.params)
-        spoken = self.learner.advance(panel, matrix[self._models], candidates)
+        candidates = self.seams.candidates(self.strategy.candidates(features, self.params))
+        spoken = self.seams.spoken(self.learner.advance(panel, matrix[self._models], candidates), panel)
         predictions = spoken.predictions if self.alter is None else self.alter(spoken.predictions)
-        signals = self.strategy.signals(features, self.params, predictions)
+        signals = self.seams.signals(self.strategy.signals(features, self.params, predictions), panel)
         names, said = spoken.columns(self.strategy.model.output)
         return (*self.names, *names), np.concatenate((features, said)), signals, spoken
 

@@ -31,6 +31,7 @@ from research.kernels.online import Belief, new_belief, refer_nb, speak_nb
 from research.learning.ensemble import Ensemble
 from research.learning.history import History
 from research.learning.labels import ShadowBook, effective_size, uniqueness
+from research.learning.seams import Seams
 from research.learning.settings import LearningSettings
 from research.learning.spoken import Happening, Spoken
 
@@ -55,6 +56,8 @@ class OnlineLearner:
         Cores for fits and predictions; does not change a bit.
     on_bars : callable, optional
         Told how many bars were just gone through.
+    seams : Seams, optional
+        Where an audit watches.
     """
 
     def __init__(
@@ -66,9 +69,11 @@ class OnlineLearner:
         *,
         jobs: int = 1,
         on_bars: Callable[[int], None] | None = None,
+        seams: Seams | None = None,
     ) -> None:
         self._on_bars = on_bars or _unheard
         self.settings = settings
+        self._seams = seams or Seams()
         self.horizon = horizon
         self.ensemble = Ensemble(
             [settings.learner(name) for name in settings.learners],
@@ -124,7 +129,7 @@ class OnlineLearner:
         asked = own & (counted > self.settings.lookback) & (candidates[sg.ENTRY] != 0.0)
         rows = candidates.copy()
         rows[sg.ENTRY] = np.where(asked, candidates[sg.ENTRY], 0.0)
-        labels = self._shadows.advance(panel, rows)
+        labels = self._seams.labels(self._shadows.advance(panel, rows), panel)
         self._history.append(features, labels)
         self._own = counted[:, -1].copy() if size else self._own
 
@@ -204,7 +209,8 @@ class OnlineLearner:
         # Labels still open were spoken of by those who have left: they are no part of the next duel.
         for k in np.flatnonzero([model is None for model in ensemble.challengers]):
             belief.said[:, :, len(self.experts) + k] = np.nan
-        rows = self._history.settled(bar, settings.train_bars, settings.max_rows)
+        settled = self._history.settled(bar, settings.train_bars, settings.max_rows)
+        rows = self._seams.rows(settled, self._history, bar)
         failed: list[str] = []
         try:
             self._require_classes(rows.y)
@@ -221,6 +227,7 @@ class OnlineLearner:
         self._require_learners()
         belief.carried[online.SINCE] = 0.0
         refer_nb(belief, self._vector)
+        self._seams.fitted(bar, ensemble, belief)
         return told
 
     @staticmethod
