@@ -55,14 +55,20 @@ class History:
     def __init__(self, n_symbols: int, n_features: int, keep: int) -> None:
         self.keep = keep
         self.first = 0
-        self._x: NDArray[np.float32] = np.empty((n_symbols, 0, n_features), np.float32)
+        # Rows stand at `_begin` … `_end` of a longer array, so that a bar is written and not all of them.
+        self._room: NDArray[np.float32] = np.empty((n_symbols, 0, n_features), np.float32)
+        self._begin = self._end = 0
         self._symbol: I64 = np.empty(0, np.int64)
         self._birth: I64 = np.empty(0, np.int64)
         self._t_end: I64 = np.empty(0, np.int64)
         self._net: NDArray[np.float64] = np.empty(0)
 
     def __len__(self) -> int:
-        return int(self._x.shape[1])
+        return self._end - self._begin
+
+    @property
+    def _x(self) -> NDArray[np.float32]:
+        return self._room[:, self._begin : self._end]
 
     @property
     def last(self) -> int:
@@ -80,13 +86,25 @@ class History:
         """
         drop = max(0, len(self) - self.keep)
         self.first += drop
-        new = features.transpose(1, 2, 0).astype(np.float32)
-        self._x = np.concatenate((self._x[:, drop:], new), axis=1)
+        self._begin += drop
+        size = features.shape[2]
+        if self._end + size > self._room.shape[1]:
+            self._move(len(self) + size)
+        self._room[:, self._end : self._end + size] = features.transpose(1, 2, 0)
+        self._end += size
         held = self._birth >= self.first
         self._symbol = np.concatenate((self._symbol[held], labels.symbol))
         self._birth = np.concatenate((self._birth[held], labels.birth))
         self._t_end = np.concatenate((self._t_end[held], labels.t_end))
         self._net = np.concatenate((self._net[held], labels.net))
+
+    def _move(self, least: int) -> None:
+        """Bring the rows to the front of an array with room for `least`, and for some more bars."""
+        held = self._x
+        n_symbols, count, n_features = held.shape
+        self._room = np.empty((n_symbols, least + self.keep // 4, n_features), np.float32)
+        self._room[:, :count] = held
+        self._begin, self._end = 0, count
 
     def inputs(self, symbol: I64, bar: I64, sequence: int) -> NDArray[np.float32]:
         """Return what a learner reads of some rows.
@@ -152,7 +170,8 @@ class History:
     def load(self, state: dict[str, NDArray[np.float64]]) -> None:
         """Take up a state."""
         self.first = int(state["first"][0])
-        self._x = state["x"].astype(np.float32)
+        self._room = state["x"].astype(np.float32)
+        self._begin, self._end = 0, self._room.shape[1]
         self._symbol, self._birth, self._t_end = (
             state[name].astype(np.int64) for name in ("symbol", "birth", "t_end")
         )

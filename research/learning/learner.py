@@ -82,6 +82,8 @@ class OnlineLearner:
             jobs=jobs,
         )
         self._vector = settings.vector()
+        # Of a crowd of symbols the first labels are those stopped out at once: wait for a whole horizon's.
+        self._vector[online.FIRST] = max(settings.min_labels, n_symbols * horizon)
         self._shadows = ShadowBook(n_symbols, horizon, execution)
         self._history = History(n_symbols, len(settings.names), settings.train_bars + self.ensemble.sequence)
         self._own = np.zeros(n_symbols, np.int64)

@@ -61,7 +61,7 @@ class LearningSettings:
     train_bars : int
         Bars of history that a fit may look at.
     min_labels : int
-        Settled labels, over all symbols, before the first fit.
+        Settled labels, over all symbols, before the first fit; never fewer than symbols × horizon.
     max_rows : int
         Overlapping labels repeat each other, so a fit takes every n-th bar's until it has no more rows.
     share : float
