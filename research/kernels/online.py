@@ -53,7 +53,7 @@ I64 = NDArray[np.int64]
 # Rows of the predictions.
 PROBABILITY = 0  # calibrated probability that the label is 1
 EDGE = 1  # probability − break-even probability
-CONFIDENCE = 2  # 0..1, see `rank`
+CONFIDENCE = 2  # 0..1, see `rank`; NaN while fewer than 20 bars are ranked
 KELLY = 3  # shrunk Kelly fraction, ≥ 0, neither quartered nor capped
 EFFECTIVE = 4  # effective number of labels behind win and loss sizes
 BREAK_EVEN = 5  # probability at which the expected net return is 0
@@ -91,6 +91,7 @@ N_SETTINGS = 6
 _MIXED, _CALIBRATED = 0, 1
 # The drift detector has nothing to bet below this hit rate.
 _LEAST_REFERENCE = 0.2
+_FEWEST_RANKED = 20
 
 
 class Belief(NamedTuple):
@@ -313,7 +314,8 @@ def predict_nb(belief: Belief, j: int, bar: int, said: F64, settings: F64, out: 
         belief.ranked[j, 0] = (at + 1) % size
         n = min(n + 1, size)
         belief.ranked[j, 1] = n
-        out[CONFIDENCE] = percentile_nb(belief.distance[j], n, away)
+        # A rank among a handful is no confidence.
+        out[CONFIDENCE] = percentile_nb(belief.distance[j], n, away) if n >= _FEWEST_RANKED else math.nan
     else:
         out[CONFIDENCE] = max(p, 1.0 - p)
 
