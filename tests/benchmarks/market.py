@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+from pathlib import Path
 
 import numba
 import numpy as np
@@ -43,3 +44,12 @@ def machine() -> str:
         f"{os.cpu_count()} cores {platform.machine()}, Python {platform.python_version()}, "
         f"NumPy {np.__version__}, Numba {numba.__version__}{load}"
     )
+
+
+def stolen() -> float:
+    """Return the seconds that a hypervisor has kept the cores from us since boot; 0 where nobody says."""
+    try:
+        fields = Path("/proc/stat").read_text(encoding="ascii").split("\n", 1)[0].split()
+    except OSError:
+        return 0.0
+    return int(fields[8]) / os.sysconf("SC_CLK_TCK")
