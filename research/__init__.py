@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from research.execution import Execution
     from research.features.catalogue import FEATURES
     from research.features.matrix import FeatureStream, feature_matrix
+    from research.learning.learners import LEARNERS
+    from research.learning.settings import LearningSettings
     from research.report.export import export_signals
     from research.simulation.backtest import BacktestResult, run_unified_backtest
     from research.simulation.sweep import SweepResult, sweep
@@ -38,11 +40,13 @@ __version__ = "0.1.0"
 __all__ = [
     "DEFAULT_PARAMS",
     "FEATURES",
+    "LEARNERS",
     "STRATEGIES",
     "BacktestResult",
     "BarStore",
     "Execution",
     "FeatureStream",
+    "LearningSettings",
     "OnepathError",
     "Panel",
     "SweepResult",
@@ -61,11 +65,13 @@ __all__ = [
 _HOME = {
     "DEFAULT_PARAMS": "research.strategies",
     "FEATURES": "research.features.catalogue",
+    "LEARNERS": "research.learning.learners",
     "STRATEGIES": "research.strategies",
     "BacktestResult": "research.simulation.backtest",
     "BarStore": "research.data.store",
     "Execution": "research.execution",
     "FeatureStream": "research.features.matrix",
+    "LearningSettings": "research.learning.settings",
     "OnepathError": "research.errors",
     "Panel": "research.data.panel",
     "SweepResult": "research.simulation.sweep",

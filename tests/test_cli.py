@@ -220,10 +220,13 @@ def test_every_option_reaches_the_request(tmp_path, monkeypatch):
 
 
 def test_every_option_of_a_model_reaches_the_request(tmp_path, monkeypatch):
-    seen = []
-    monkeypatch.setattr(
-        "research.report.export.signals_table", lambda request, bars: seen.append(request) or bars
-    )
+    seen: list[Request] = []
+
+    def table(request, bars):
+        seen.append(request)
+        return bars
+
+    monkeypatch.setattr("research.report.export.signals_table", table)
     of_model = (
         "--learners lightgbm,random_forest --retrain-every 5 --confidence probability --seed 3 --jobs 2"
     )
