@@ -18,6 +18,8 @@ from research.errors import BadValue, UnknownName
 __all__ = ["permutation_importance"]
 
 _SMALLEST = float(np.finfo(np.float64).eps)
+# A call of a model costs as much as hundreds of rows, so many permutations are asked of at once.
+_ROWS_AT_ONCE = 20_000
 
 
 def permutation_importance(
@@ -94,17 +96,17 @@ def permutation_importance(
     groups = {name: [k] for name, k in columns.items()} if families is None else _columns(families, columns)
 
     shuffles = [np.random.default_rng([seed, r]).permutation(len(x)) for r in range(repeats)]
-    rows = np.array(x, order="C")
-    base = _log_loss(predict, rows, labels, weights)
+    base = _log_losses(predict, x, labels, weights)[0]
     rises = np.zeros((len(groups), repeats))
-    for g, group in enumerate(groups.values()):
-        kept = x[:, :, group]
-        if _constant(kept):
-            continue
-        for r, shuffle in enumerate(shuffles):
-            rows[:, :, group] = kept[shuffle]
-            rises[g, r] = _log_loss(predict, rows, labels, weights) - base
-        rows[:, :, group] = kept
+    kept = list(groups.values())
+    due = [(g, r) for g, group in enumerate(kept) if not _constant(x[:, :, group]) for r in range(repeats)]
+    step = max(1, _ROWS_AT_ONCE // len(x))
+    for begin in range(0, len(due), step):
+        some = due[begin : begin + step]
+        rows = np.tile(x, (len(some), 1, 1))
+        for i, (g, r) in enumerate(some):
+            rows[i * len(x) : (i + 1) * len(x), :, kept[g]] = x[shuffles[r]][:, :, kept[g]]
+        rises[tuple(np.transpose(some))] = _log_losses(predict, rows, labels, weights) - base
     return pl.DataFrame(
         {
             "feature": list(groups),
@@ -115,24 +117,25 @@ def permutation_importance(
     )
 
 
-def _log_loss(
+def _log_losses(
     predict: Callable[[NDArray[np.float32]], NDArray[np.float64]],
     rows: NDArray[np.float32],
     labels: NDArray[np.float64],
     weights: NDArray[np.float64],
-) -> float:
-    """Mean loss in nats; a probability of 0 or 1 counts as one rounding error inside."""
+) -> NDArray[np.float64]:
+    """Mean loss in nats of each copy of the rows; 0 and 1 count as one rounding error inside."""
     p = np.asarray(predict(rows), np.float64)
-    if p.shape != labels.shape:
-        raise BadValue(f"`predict` must return shape {labels.shape}, returned {p.shape}; one value per row")
+    if p.shape != rows.shape[:1]:
+        raise BadValue(f"`predict` must return shape {rows.shape[:1]}, returned {p.shape}; one value per row")
     outside = ~((p >= 0.0) & (p <= 1.0))
     if outside.any():
         row = int(outside.argmax())
         raise BadValue(
             f"`predict` must return probabilities, returned {p[row]} for row {row}; check the model"
         )
-    p = p.clip(_SMALLEST, 1.0 - _SMALLEST)
-    return float(-np.average(np.log(np.where(labels == 1.0, p, 1.0 - p)), weights=weights))
+    p = p.reshape(-1, labels.size).clip(_SMALLEST, 1.0 - _SMALLEST)
+    losses = np.log(np.where(labels == 1.0, p, 1.0 - p))
+    return np.array([-np.average(one, weights=weights) for one in losses])
 
 
 def _constant(values: NDArray[np.float32]) -> bool:
