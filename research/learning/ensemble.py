@@ -24,13 +24,13 @@ from research.errors import DataError, OnepathError
 from research.learning.history import History, Rows
 from research.learning.learners import Fitted, Learner
 
-__all__ = ["Ensemble", "Failure", "Model"]
+__all__ = ["FAILURES", "Ensemble", "Failure", "Model", "in_one_line"]
 
 F64 = NDArray[np.float64]
 I64 = NDArray[np.int64]
 Told = TypeVar("Told")
 # What libraries raise when they cannot go on; anything else is a fault of ours and must not be passed over.
-_FAILURES = (OnepathError, ValueError, RuntimeError, ArithmeticError, MemoryError, LightGBMError)
+FAILURES = (OnepathError, ValueError, RuntimeError, ArithmeticError, MemoryError, LightGBMError)
 
 
 @dataclass(frozen=True)
@@ -163,6 +163,25 @@ class Ensemble:
                 failed[name] = failure
         return out, failed
 
+    def opinion(self, x: NDArray[np.float32]) -> F64:
+        """Return the equal-weight mean of the champions.
+
+        Parameters
+        ----------
+        x : (R, sequence, K) float32
+            Rows of the longest memory; a learner with a shorter one reads their end.
+
+        Returns
+        -------
+        (R,) float64
+            NaN without a champion.
+        """
+        speak = [m for m in self.champions if m is not None]
+        total = np.zeros(len(x))
+        for model in speak:
+            total += model.fitted.predict(x[:, x.shape[1] - self._learner[model.learner].sequence :])
+        return total / len(speak) if speak else np.full(len(x), np.nan)
+
     def settle(self, duel: F64, least: int) -> list[str]:
         """Let challengers that did better on enough labels take over; return what happened.
 
@@ -236,8 +255,8 @@ class Ensemble:
                 )
             except DataError:
                 raise  # the rows' fault, not the learner's
-            except _FAILURES as failure:
-                return _words(failure)
+            except FAILURES as failure:
+                return in_one_line(failure)
             return None
 
         failures = self._side_by_side(learn, len(due))
@@ -317,11 +336,11 @@ def _answer(model: Model, x: NDArray[np.float32], out: F64) -> str | None:
     """Fill `out` with what a model says of some rows; return why it could not, if so."""
     try:
         out[:] = model.fitted.predict(x)
-    except _FAILURES as failure:
-        return _words(failure)
+    except FAILURES as failure:
+        return in_one_line(failure)
     return None if np.isfinite(out).all() else "it answered with NaN"
 
 
-def _words(failure: BaseException) -> str:
+def in_one_line(failure: BaseException) -> str:
     """Return a failure in one line."""
     return f"{type(failure).__name__}: {' '.join(str(failure).split())}"

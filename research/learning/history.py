@@ -126,7 +126,7 @@ class History:
             found[at < 0] = np.nan
         return found
 
-    def settled(self, bar: int, train_bars: int, max_rows: int) -> Rows:
+    def settled(self, bar: int, train_bars: int, max_rows: int, after: int = -1) -> Rows:
         """Return the rows that may train at the close of `bar`.
 
         Parameters
@@ -137,6 +137,8 @@ class History:
             Oldest row: this many bars before `bar`.
         max_rows : int
             Of more rows, every n-th bar's, counted back from `bar`.
+        after : int
+            Only labels that settled later than at this bar: what a model of that bar has not seen.
 
         Returns
         -------
@@ -144,7 +146,7 @@ class History:
             By bar, then symbol.
         """
         oldest = max(bar - train_bars, self.first)
-        may = (self._t_end <= bar) & (self._birth >= oldest)
+        may = (self._t_end <= bar) & (self._birth >= oldest) & (self._t_end > after)
         step = max(1, -(-int(may.sum()) // max_rows))
         may &= (bar - self._birth) % step == 0
         picked = np.flatnonzero(may)

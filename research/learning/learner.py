@@ -7,7 +7,8 @@ Backtest and live runner drive this same object. For each block of bars:
 2. Champions and challengers say what they think of every row up to the next retraining, in one batch.
 3. The jitted loop (`research.kernels.online`) goes bar by bar until a retraining is due: settle, weigh,
    calibrate, speak.
-4. A retraining settles the duels, fits challengers on labels settled by that close, and step 2 follows.
+4. A retraining asks what the champions leaned on, on labels settled since the last one, settles the
+   duels, fits challengers on labels settled by that close, and step 2 follows.
 
 Chunk law: any split of the bars into blocks gives the same predictions, weights and models.
 """
@@ -28,8 +29,9 @@ from research.execution import Execution
 from research.kernels import online
 from research.kernels import signals as sg
 from research.kernels.online import Belief, new_belief, refer_nb, speak_nb
-from research.learning.ensemble import Ensemble
+from research.learning.ensemble import FAILURES, Ensemble, in_one_line
 from research.learning.history import History
+from research.learning.importance import permutation_importance
 from research.learning.labels import ShadowBook, effective_size, uniqueness
 from research.learning.seams import Seams
 from research.learning.settings import LearningSettings
@@ -39,6 +41,9 @@ __all__ = ["OnlineLearner"]
 
 F64 = NDArray[np.float64]
 _ARRAYS = "state.npz"
+# Importance: labels that overlap repeat each other, so a few rows say what many would.
+_ASKED_ROWS = 45
+_REPEATS = 2
 
 
 class OnlineLearner:
@@ -160,11 +165,13 @@ class OnlineLearner:
             self._on_bars(reached - at)
             at, resumed = reached, why != online.DONE
             if resumed:
-                happenings += self._retrain(self._bar + at, panel.bar_close[at], alarm=why == online.ALARM)
+                now = self._bar + at, panel.bar_close[at]
+                told, leaned = self._lean(*now)
+                importance += leaned
+                happenings += told + self._retrain(*now, alarm=why == online.ALARM)
         self._bar += size
-        told = tuple(happenings)
         shown = pl.concat(importance) if importance else pl.DataFrame()
-        return Spoken(self.experts, out, said, weights, tuple(models), labels, told, shown)
+        return Spoken(self.experts, out, said, weights, tuple(models), labels, tuple(happenings), shown)
 
     def _ask(
         self,
@@ -194,6 +201,37 @@ class OnlineLearner:
         known = bar < end - at
         raw[:, symbol[known], at + bar[known]] = spoken[:, known]
         return end
+
+    def _lean(self, bar: int, bar_close: np.datetime64) -> tuple[list[Happening], list[pl.DataFrame]]:
+        """Measure what the champions leaned on, on labels that have settled since the last retraining.
+
+        Returns
+        -------
+        list of Happening, list of DataFrame
+            What failed; bar_close, feature, importance, spread. Both empty where nothing is to be asked.
+        """
+        if not (self.settings.importance and self.ensemble.has_spoken):
+            return [], []
+        since = bar - int(self.belief.carried[online.SINCE])
+        rows = self._history.settled(bar, self.settings.train_bars, _ASKED_ROWS, after=since)
+        if rows.y.size < 2 or not rows.weight.any():
+            return [], []
+        x = self._history.inputs(rows.symbol, rows.birth, self.ensemble.sequence)
+        try:
+            found = permutation_importance(
+                self.ensemble.opinion,
+                x,
+                rows.y,
+                rows.weight,
+                self.settings.names,
+                seed=self.settings.seed + bar,
+                repeats=_REPEATS,
+            )
+        except FAILURES as failure:  # a learner at fault is dropped when it is next asked to speak
+            told = f"no importance: {in_one_line(failure)}"
+            return [Happening(bar, bar_close, "skipped", told)], []
+        at = pl.lit(bar_close).cast(pl.Datetime("us")).dt.replace_time_zone("UTC").alias("bar_close")
+        return [], [found.select(at, pl.all())]
 
     def _retrain(self, bar: int, bar_close: np.datetime64, *, alarm: bool) -> list[Happening]:
         """Settle duels and fit challengers at the close of `bar`."""

@@ -54,7 +54,8 @@ class Spoken:
         Labels that settled in the block.
     happenings : tuple of Happening
     importance : DataFrame
-        bar_close, feature, importance: a row per feature and retraining.
+        bar_close, feature, importance, spread (`research.learning.importance`): a row per feature and
+        retraining; no columns where none was taken.
     """
 
     experts: tuple[str, ...]
