@@ -278,10 +278,42 @@ class UnifiedTradingEngine:
         features = matrix[self._own]
         candidates = self.seams.candidates(self.strategy.candidates(features, self.params))
         spoken = self.seams.spoken(self.learner.advance(panel, matrix[self._models], candidates), panel)
-        predictions = spoken.predictions if self.alter is None else self.alter(spoken.predictions)
-        signals = self.seams.signals(self.strategy.signals(features, self.params, predictions), panel)
         names, said = spoken.columns(self.strategy.model.output)
+        signals = self._heard(panel, features, spoken)
         return (*self.names, *names), np.concatenate((features, said)), signals, spoken
+
+    def _heard(self, panel: Panel, features: F64, spoken: Spoken) -> F64:
+        """Return what the strategy wants, given what its model said: (S, N, T)."""
+        predictions = spoken.predictions if self.alter is None else self.alter(spoken.predictions)
+        return self.seams.signals(self.strategy.signals(features, self.params, predictions), panel)
+
+    def repeat(self, run: Advance) -> Advance:
+        """Take a block again that an engine of the same request took, without learning it again.
+
+        Its features and its model's words are those of `run`; this engine's `alter` changes the words as
+        it would in `advance`, and strategy and account go on from there. This asks what a strategy would
+        have done had its model said something else, at the price of one scan.
+
+        Parameters
+        ----------
+        run : Advance
+            Of a strategy with a model, symbols and parameters as here.
+
+        Returns
+        -------
+        Advance
+
+        Raises
+        ------
+        BadValue
+            The run holds no words of a model.
+        """
+        if run.spoken is None:
+            raise BadValue(f"{self.strategy.name} has no model that could speak again; advance over the bars")
+        signals = self._heard(run.panel, run.features[: len(self.names)], run.spoken)
+        return replace(
+            self._trade(run.panel, run.features, signals, None), names=run.names, spoken=run.spoken
+        )
 
     def _trade(self, panel: Panel, features: F64, signals: F64, fill: Fill | None) -> Advance:
         """Walk the account over a block whose signals are known."""

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from research.advance import Advance
 from research.data.panel import Panel
 from research.data.sample import load_sample
-from research.engine import UnifiedTradingEngine
+from research.engine import Alter, UnifiedTradingEngine
 from research.errors import BadValue
 from research.evidence.metrics import activity_figures, drawdown, equity_stats, trade_stats
 from research.execution import Execution
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from research.learning.settings import LearningSettings
     from research.learning.spoken import Spoken
 
-__all__ = ["BacktestResult", "backtest", "run_unified_backtest"]
+__all__ = ["BacktestResult", "again", "backtest", "run_unified_backtest"]
 
 F64 = NDArray[np.float64]
 
@@ -64,8 +64,8 @@ class BacktestResult:
         rows, what blocked an entry, and what was decided.
     notes : tuple of str
         What the figures do not say by themselves.
-    spoken : Spoken, optional
-        What the learner did, bar by bar, where the strategy has a model.
+    run : Advance, optional
+        What all of this was taken from, as arrays.
 
     Examples
     --------
@@ -83,7 +83,12 @@ class BacktestResult:
     trades: pl.DataFrame
     decisions: pl.DataFrame
     notes: tuple[str, ...] = field(default=())
-    spoken: Spoken | None = None
+    run: Advance | None = field(default=None, repr=False)
+
+    @property
+    def spoken(self) -> Spoken | None:
+        """What the learner did, bar by bar, where the strategy has a model."""
+        return None if self.run is None else self.run.spoken
 
     @property
     def total_return(self) -> float:
@@ -190,6 +195,27 @@ def backtest(request: Request, bars: pl.DataFrame) -> BacktestResult:
     return _result(request, prepared, engine, run)
 
 
+def again(result: BacktestResult, alter: Alter) -> BacktestResult:
+    """Return the backtest as it would have been had its model spoken otherwise; nothing is learned anew.
+
+    Parameters
+    ----------
+    result : BacktestResult
+        Of a strategy with a model.
+    alter : callable
+        Predictions (Q, N, T) as they were to predictions as they are to be.
+
+    Raises
+    ------
+    BadValue
+        The strategy has no model.
+    """
+    engine = UnifiedTradingEngine.of(result.request, result.prepared, alter=alter)
+    if result.run is None:
+        raise BadValue(f"this backtest of {result.request.strategy} holds no run to repeat; run it anew")
+    return _result(result.request, result.prepared, engine, engine.repeat(result.run))
+
+
 def _result(
     request: Request, prepared: Prepared, engine: UnifiedTradingEngine, run: Advance
 ) -> BacktestResult:
@@ -239,7 +265,7 @@ def _result(
             + _model_notes(run.spoken, panel, begin)
             + _benchmark_notes(held)
         ),
-        spoken=run.spoken,
+        run=run,
     )
 
 
