@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
 from research.data.bars import conform, validate_bars
 from research.data.history import Instant, bound
@@ -260,7 +259,7 @@ class Request:
                 f"{self.strategy} needs {lookback + 1} bars before its first decision and no symbol "
                 f"has them: {', '.join(short[:5])}; bring earlier bars or shorter windows"
             )
-        self._require_labels(panel, own, trade_from)
+        self._require_labels(panel, lookback, trade_from)
         # Sizes depend on the year's length, so it is measured on bars that no decision comes before.
         bars_per_year = periods_per_year(panel.bar_close[: max(trade_from, lookback) + 1])
         params = self.resolve(n_symbols, bars_per_year)
@@ -269,7 +268,7 @@ class Request:
             notes.append(f"never out of warm-up ({lookback + 1} bars), so never traded: {', '.join(short)}")
         return Prepared(panel, first, trade_from, params, bars_per_year, tuple(notes))
 
-    def _require_labels(self, panel: Panel, own: NDArray[np.int64], trade_from: int) -> None:
+    def _require_labels(self, panel: Panel, lookback: int, trade_from: int) -> None:
         """Refuse a span whose training part cannot hold the labels of a first model."""
         if self.rule().model is None:
             return
@@ -278,11 +277,12 @@ class Request:
         learning = self.learning or LearningSettings()
         horizon = int(self.resolve(len(panel.symbols))["time_limit"])
         before = np.isfinite(panel.close[:trade_from]).sum(axis=0)
-        labels = int(np.maximum(before - learning.lookback - horizon - 1, 0).sum())
+        warmup = max(lookback, learning.lookback)  # a candidate waits for the strategy's features as well
+        labels = int(np.maximum(before - warmup - horizon - 1, 0).sum())
         if labels < learning.min_labels:
             raise NotEnoughHistory(
                 f"{self.strategy} fits its first model on {learning.min_labels} settled labels and the bars "
-                f"before the first that may trade hold {labels} at most ({learning.lookback} bars warm-up, "
+                f"before the first that may trade hold {labels} at most ({warmup} bars warm-up, "
                 f"{horizon} to settle); begin later, bring earlier bars or more symbols, or learn from "
                 "features of shorter warm-up"
             )
