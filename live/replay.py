@@ -114,7 +114,7 @@ def open_replay(
     try:
         if continued:
             require_settings(book, settings)
-            engine = UnifiedTradingEngine.restore(book.state(kernel_hash()), jobs=request.jobs)
+            engine = UnifiedTradingEngine.restore(book.state(kernel_hash()), jobs=request.cores)
             require_bars(book, prepared)
             engine.reanchor(feed.until(engine.last_bar))
         else:

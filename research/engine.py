@@ -141,7 +141,7 @@ class UnifiedTradingEngine:
             execution=request.execution,
             trade_from=prepared.trade_from_instant,
             learning=request.learning if prepared.model is None else learning_in(prepared.model.facts),
-            jobs=request.jobs,
+            jobs=request.cores,
             alter=alter,
             on_bars=on_bars,
         )

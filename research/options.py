@@ -7,7 +7,6 @@ the options are understood.
 from __future__ import annotations
 
 import inspect
-import os
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from functools import wraps
@@ -95,7 +94,7 @@ class RunOptions:
             self.train_fraction,
             Execution(self.slippage, self.commission, self.fractional, self.allow_short),
             self._learning(),
-            (os.cpu_count() or 1) if self.jobs is None else self.jobs,
+            self.jobs,
             self.model,
         )
 

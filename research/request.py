@@ -8,6 +8,7 @@ the first that may trade.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
@@ -96,8 +97,13 @@ class Request:
     train_fraction: float = TRAIN_FRACTION
     execution: Execution = field(default_factory=Execution)
     learning: LearningSettings | None = None
-    jobs: int = 1
+    jobs: int | None = None
     model: Path | None = None
+
+    @property
+    def cores(self) -> int:
+        """Cores to use: all, unless `jobs` says otherwise."""
+        return self.jobs or os.cpu_count() or 1
 
     def rule(self) -> Strategy:
         """Return the strategy's record."""
@@ -159,7 +165,7 @@ class Request:
             raise BadValue(f"{self.strategy} has no model, so it takes no learning settings; leave them out")
         if self.model is not None and self.rule().model is None:
             raise BadValue(f"{self.strategy} has no model, so it cannot begin with one; leave `model` out")
-        if self.jobs < 1:
+        if self.jobs is not None and self.jobs < 1:
             raise BadValue(f"`jobs` must be a whole number ≥ 1, was {self.jobs!r}; it is the number of cores")
         self.resolve(1)  # refuses strategy and parameters before any bar is touched
         start, end = bound("start", self.start), bound("end", self.end)

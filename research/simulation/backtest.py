@@ -9,7 +9,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -182,7 +181,7 @@ def run_unified_backtest(
         train_fraction=train_fraction,
         execution=execution or Execution(),
         learning=learning,
-        jobs=jobs or os.cpu_count() or 1,
+        jobs=jobs,
     )
     return backtest(request, load_sample() if bars is None else bars)
 
