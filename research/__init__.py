@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from research.data.store import BarStore
     from research.engine import UnifiedTradingEngine
     from research.errors import OnepathError
+    from research.evidence.audit import audit
+    from research.evidence.leaks import planted_leaks
     from research.execution import Execution
     from research.features.catalogue import FEATURES
     from research.features.matrix import FeatureStream, feature_matrix
@@ -51,9 +53,11 @@ __all__ = [
     "Panel",
     "SweepResult",
     "UnifiedTradingEngine",
+    "audit",
     "export_signals",
     "feature_matrix",
     "load_sample",
+    "planted_leaks",
     "read_bars",
     "run_unified_backtest",
     "sweep",
@@ -76,9 +80,11 @@ _HOME = {
     "Panel": "research.data.panel",
     "SweepResult": "research.simulation.sweep",
     "UnifiedTradingEngine": "research.engine",
+    "audit": "research.evidence.audit",
     "export_signals": "research.report.export",
     "feature_matrix": "research.features.matrix",
     "load_sample": "research.data.sample",
+    "planted_leaks": "research.evidence.leaks",
     "read_bars": "research.data.readers",
     "run_unified_backtest": "research.simulation.backtest",
     "sweep": "research.simulation.sweep",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -94,6 +95,35 @@ def signals(
     table = signals_table(asked.request(), asked.read())
     write_table(table, out)
     typer.echo(f"wrote {table.height} rows of {table['symbol'].n_unique()} symbols to {out}")
+
+
+@app.command()
+def audit(
+    strategy: Annotated[
+        list[str] | None, typer.Option(help="A strategy; may be repeated. All by default.", metavar="NAME")
+    ] = None,
+    symbols: Annotated[
+        str | None, typer.Option(help="Symbols of the sample; all by default.", metavar="A,B")
+    ] = None,
+    instants: Annotated[
+        int, typer.Option(help="Bars after which the future is replaced, per strategy.")
+    ] = 32,
+    seed: Annotated[int, typer.Option(help="Seed of instants and noise.")] = 7,
+    jobs: Annotated[int | None, typer.Option(help="Processes; all cores by default.")] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="8 instants instead.")] = False,
+) -> None:
+    """Replace the future, rerun everything, compare what was known; then the same with planted leaks."""
+    from research.console import names
+    from research.data.sample import load_sample
+    from research.errors import BadValue
+    from research.report.audits import run_audit
+
+    if jobs is not None and jobs < 1:
+        raise BadValue(f"`jobs` must be a whole number ≥ 1, was {jobs}; it is the number of cores")
+    count = 8 if quick else instants
+    run_audit(
+        load_sample(names(symbols)), strategy, instants=count, seed=seed, jobs=jobs or os.cpu_count() or 1
+    )
 
 
 def main() -> int:
