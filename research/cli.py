@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from research.console import run
+from research.errors import BadValue
 from research.options import RunOptions, takes_run_options
 
 __all__ = ["app", "main"]
@@ -115,7 +116,6 @@ def audit(
     """Replace the future, rerun everything, compare what was known; then the same with planted leaks."""
     from research.console import names
     from research.data.sample import load_sample
-    from research.errors import BadValue
     from research.report.audits import run_audit
 
     if jobs is not None and jobs < 1:
@@ -124,6 +124,25 @@ def audit(
     run_audit(
         load_sample(names(symbols)), strategy, instants=count, seed=seed, jobs=jobs or os.cpu_count() or 1
     )
+
+
+@app.command()
+def ledger(
+    strategy: Annotated[
+        str | None, typer.Option(help="Only the trials of one strategy.", metavar="NAME")
+    ] = None,
+    path: Annotated[
+        Path | None,
+        typer.Option(help="The ledger; default: ONEPATH_LEDGER, or the user's data folder.", metavar="FILE"),
+    ] = None,
+) -> None:
+    """Show every cell ever run: how many trials, how independent, and what the best of them is worth."""
+    from research.evidence.ledger import Ledger
+    from research.report.trials import show_ledger
+
+    if path is not None and not path.exists():
+        raise BadValue(f"there is no ledger {path}; sweeps make it, leave --path out for the usual one")
+    show_ledger(Ledger.at(path), strategy)
 
 
 def main() -> int:

@@ -1,0 +1,295 @@
+"""The trial ledger: every cell ever run, so that a winner is judged among all that were tried for it.
+
+In: cells of a sweep, with their returns. Out: one row per *trial*, in a local SQLite file, and what the
+deflation of a winner needs of them: how many, how independent, how far apart.
+
+1. A cell's key is a hash of its content: data, strategy, code version, parameters, span, execution. The same
+   cell run again has the same key and is not a new trial. Another code version is: whoever changes a rule
+   until it works has tried both.
+2. A row keeps the moments of the cell's returns and a sketch of 128 half-precision numbers
+   (`evidence.trials`), 256 bytes, from which correlations between any two cells can be told, even of sweeps
+   made on different days over different spans. About 500 bytes a row.
+3. A batch is one transaction: on disk whole or not at all. Writers wait up to 60 s for each other; the file
+   has no companions between writes, so it can be copied and lies well on a network disk, where WAL does not.
+4. Rows are read in the order of their keys, so ten batches give the same figures as one, to the bit.
+
+The file is ``ledger.sqlite`` in the user's data folder, or where ``ONEPATH_LEDGER`` or `Ledger.at` says.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import sqlite3
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import platformdirs
+import polars as pl
+
+from research.errors import OutputError, SnapshotMismatch
+from research.evidence.cells import Cells
+from research.evidence.ledger_schema import (
+    APPLICATION_ID,
+    COLUMNS,
+    DDL,
+    GROUP_COLUMNS,
+    GROUPS,
+    TRIALS,
+    VERSION,
+)
+from research.evidence.trials import SKETCH, effective_trials
+
+__all__ = ["Deflation", "Ledger", "connect", "default_path"]
+
+VARIABLE = "ONEPATH_LEDGER"
+_PATIENCE = 60.0  # seconds that a writer waits for another
+_ELSE = f"it was left as it is, name another with --path or {VARIABLE}"
+
+
+class Deflation(NamedTuple):
+    """What `judge` needs of earlier trials.
+
+    Attributes
+    ----------
+    trials : int
+        Cells ever run that traded.
+    effective : float
+        Independent ones among them, from 1.
+    variance : float
+        Of their Sharpe ratios per period of the judged series (ddof 1); 0 with fewer than two.
+    """
+
+    trials: int
+    effective: float
+    variance: float
+
+
+def default_path() -> Path:
+    """Return where the ledger is if nobody says otherwise: ``ONEPATH_LEDGER``, or the user's data folder."""
+    told = os.environ.get(VARIABLE)
+    return Path(told) if told else platformdirs.user_data_path("onepath") / "ledger.sqlite"
+
+
+def connect(path: Path) -> sqlite3.Connection:
+    """Open a SQLite file; writers wait for each other."""
+    return sqlite3.connect(path, isolation_level=None, timeout=_PATIENCE)
+
+
+class Ledger:
+    """A ledger file; open it with `Ledger.at`.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     ledger = Ledger.at(Path(folder) / "ledger.sqlite")
+    ...     ledger.trials().height
+    0
+    """
+
+    def __init__(self, path: Path, connect: Callable[[Path], sqlite3.Connection]) -> None:
+        self.path = path
+        self._connect = connect
+
+    @classmethod
+    def at(
+        cls, path: str | Path | None = None, connect: Callable[[Path], sqlite3.Connection] = connect
+    ) -> Ledger:
+        """Open a ledger, or say where a new one shall be; nothing is written until cells are recorded.
+
+        Parameters
+        ----------
+        path : str or Path, optional
+            Default: `default_path()`.
+        connect : callable, optional
+            Opens the database.
+
+        Raises
+        ------
+        SnapshotMismatch
+            The file is no ledger, is damaged, or is of another version. It is left as it is.
+        OutputError
+            It is a folder, or another program holds it.
+        """
+        ledger = cls(default_path() if path is None else Path(path), connect)
+        if ledger.path.is_dir():
+            raise OutputError(f"ledger {ledger.path}: must be a file, was a folder; name a file in it")
+        if ledger.exists:
+            with ledger._open() as db:
+                ledger._check(db)
+        return ledger
+
+    @property
+    def exists(self) -> bool:
+        """Whether anything was ever written to it."""
+        return self.path.exists() and self.path.stat().st_size > 0
+
+    # --- writing -------------------------------------------------------------------------------
+
+    def record(self, cells: Cells) -> int:
+        """Write cells, all or none; those that are known already stay as they are.
+
+        Returns
+        -------
+        int
+            How many of them were new.
+
+        Raises
+        ------
+        OutputError
+            The file cannot be made or written, such as on a full disk; none of these cells was kept.
+        """
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        rows = [(*row, now) for row in cells.rows()]
+        o = cells.origin
+        origin = (
+            o.hash(), o.strategy, o.code, o.data, ",".join(o.symbols), o.first, o.last, o.execution,
+            o.periods_per_year,
+        )  # fmt: skip
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            with self._open() as db:
+                db.execute("BEGIN IMMEDIATE")
+                try:
+                    new = self._write(db, origin, rows)
+                    db.execute("COMMIT")
+                finally:
+                    if db.in_transaction:
+                        db.execute("ROLLBACK")
+                return new
+        except (OSError, sqlite3.Error) as problem:
+            raise OutputError(
+                f"ledger {self.path} cannot be written ({problem}); none of these {len(rows)} trials was "
+                f"kept, what was there is whole; make room, or name another with {VARIABLE}"
+            ) from problem
+
+    def _write(
+        self, db: sqlite3.Connection, origin: tuple[object, ...], rows: Sequence[tuple[object, ...]]
+    ) -> int:
+        if not self._check(db):
+            for statement in DDL:
+                db.execute(statement)
+            db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+            db.execute(f"PRAGMA user_version = {VERSION}")
+        db.execute(
+            "INSERT OR IGNORE INTO origins (hash, strategy, code, data, symbols, first, last, execution, "
+            "periods_per_year) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            origin,
+        )
+        (number,) = db.execute("SELECT id FROM origins WHERE hash = ?", origin[:1]).fetchone()
+        before = db.total_changes
+        db.executemany(
+            "INSERT OR IGNORE INTO trials (key, params, periods, sharpe, skewness, kurtosis, "
+            f"autocorrelation, sketch, run_at, origin) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, {int(number)})",
+            rows,
+        )
+        return db.total_changes - before
+
+    # --- reading -------------------------------------------------------------------------------
+
+    def trials(self, strategy: str | None = None, data: str | None = None) -> pl.DataFrame:
+        """Return every trial, in the order of the keys.
+
+        Parameters
+        ----------
+        strategy, data : str, optional
+            Only those of one strategy, of one data hash.
+
+        Returns
+        -------
+        DataFrame
+            key (hex), strategy, code, data, symbols, first, last, execution, periods_per_year, params
+            (JSON), run_at (UTC), periods, sharpe (per period), skewness, kurtosis (raw), autocorrelation,
+            sketch (bytes). Null where a cell never traded.
+        """
+        return pl.DataFrame(self._rows(COLUMNS, strategy, data), schema=TRIALS, orient="row")
+
+    def groups(self) -> pl.DataFrame:
+        """Return one row per strategy and data.
+
+        Returns
+        -------
+        DataFrame
+            strategy, data, symbols, first, last (of the span), periods_per_year, trials, best (annual
+            Sharpe ratio; null if none traded), run_at (UTC, of the last trial).
+        """
+        rows = self._rows(
+            GROUP_COLUMNS, None, None, "GROUP BY o.strategy, o.data ORDER BY o.strategy, o.data"
+        )
+        annual = pl.col("best") * pl.col("periods_per_year").sqrt()
+        return pl.DataFrame(rows, schema=GROUPS, orient="row").with_columns(annual.alias("best"))
+
+    def effective_trials(self, strategy: str | None = None, data: str | None = None) -> float:
+        """Return how many independent trials they are worth; 0 for none."""
+        return self.deflation(1.0, strategy, data).effective
+
+    def deflation(
+        self, periods_per_year: float, strategy: str | None = None, data: str | None = None
+    ) -> Deflation:
+        """Return what a winner must be deflated by.
+
+        Parameters
+        ----------
+        periods_per_year : float
+            Of the series that is judged: Sharpe ratios of other intervals are brought to its period.
+        strategy, data : str, optional
+            As of `trials`. Leave `data` out where the same idea was tried on several spans: each was a
+            look at the future.
+        """
+        columns = ("t.sharpe", "o.periods_per_year", "t.periods", "t.sketch")
+        rows = [row for row in self._rows(columns, strategy, data) if row[0] is not None]
+        if not rows:
+            return Deflation(0, 0.0, 0.0)
+        sharpe = np.array([row[0] * math.sqrt(row[1] / periods_per_year) for row in rows])
+        sketched = np.frombuffer(b"".join(row[3] for row in rows), dtype="<f2").reshape(-1, SKETCH)
+        typical = float(np.median([row[2] for row in rows]))
+        variance = float(np.var(sharpe, ddof=1)) if len(rows) > 1 else 0.0
+        return Deflation(len(rows), max(1.0, effective_trials(sketched, typical)), variance)
+
+    def _rows(
+        self, columns: Sequence[str], strategy: str | None, data: str | None, order: str = "ORDER BY t.key"
+    ) -> list[tuple[Any, ...]]:
+        if not self.exists:
+            return []
+        with self._open() as db:
+            if not self._check(db):
+                return []
+            return db.execute(
+                f"SELECT {', '.join(columns)} FROM trials t JOIN origins o ON o.id = t.origin "
+                f"WHERE (? IS NULL OR o.strategy = ?) AND (? IS NULL OR o.data = ?) {order}",
+                (strategy, strategy, data, data),
+            ).fetchall()
+
+    @contextmanager
+    def _open(self) -> Iterator[sqlite3.Connection]:
+        with closing(self._connect(self.path)) as db:
+            yield db
+
+    def _check(self, db: sqlite3.Connection) -> bool:
+        """Refuse what is no ledger of this version; say whether it has been begun."""
+        try:
+            ours, version = (
+                db.execute(f"PRAGMA {name}").fetchone()[0] for name in ("application_id", "user_version")
+            )
+            tables = db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+        except (
+            sqlite3.OperationalError
+        ) as problem:  # locked, or no permission: says nothing about its content
+            raise OutputError(f"ledger {self.path} cannot be read ({problem}); {_ELSE}") from problem
+        except sqlite3.DatabaseError as problem:
+            raise SnapshotMismatch(f"ledger {self.path} is no ledger ({problem}); {_ELSE}") from problem
+        if (ours, version, tables) == (0, 0, 0):
+            return False
+        if ours != APPLICATION_ID:
+            raise SnapshotMismatch(f"ledger {self.path} is a database of another program; {_ELSE}")
+        if version != VERSION:
+            raise SnapshotMismatch(
+                f"ledger {self.path} must have version {VERSION} for this onepath, was {version}; "
+                f"use the onepath that made it; {_ELSE}"
+            )
+        return True
