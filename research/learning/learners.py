@@ -16,6 +16,7 @@ from research.errors import UnknownName
 from research.learning.boosters import read_lightgbm, read_xgboost, train_lightgbm, train_xgboost
 from research.learning.contract import MIN_ROWS, Fitted, Learner
 from research.learning.forests import read_boosting, read_forest, train_boosting, train_forest
+from research.learning.logistic import read_logistic, train_logistic
 from research.learning.lstm import SEQUENCE, read_lstm, train_lstm
 
 __all__ = ["LEARNERS", "MIN_ROWS", "Fitted", "Learner", "available", "learner_named"]
@@ -60,6 +61,16 @@ _KNOWN: Final = (
         },
         train=train_lightgbm,
         read=read_lightgbm,
+    ),
+    Learner(
+        name="logistic_regression",
+        library="sklearn",
+        extra="",
+        sequence=1,
+        suffix="npz",
+        params={"ridge": 0.02, "clip": 5.0},
+        train=train_logistic,
+        read=read_logistic,
     ),
     Learner(
         name="xgboost",

@@ -27,7 +27,8 @@ every_learner = pytest.mark.parametrize("name", NAMES)
 def small(name):
     """The learner with few trees or passes, where only its bytes matter."""
     learner = learner_named(name)
-    return learner.with_params(**({"trees": 4} if "trees" in learner.params else {"epochs": 1}))
+    less = {"trees": 4, "epochs": 1}
+    return learner.with_params(**{name: less[name] for name in learner.params if name in less})
 
 
 def thorough(name):
@@ -142,7 +143,8 @@ def test_same_seed_same_bytes_whatever_the_threads(name):
     learner = small(name)
     first, again, wide = (learner.fit(x, y, weight, seed=3, threads=threads) for threads in (1, 1, 2))
     assert first.to_bytes() == again.to_bytes() == wide.to_bytes()
-    assert learner.fit(x, y, weight, seed=4).to_bytes() != first.to_bytes()
+    draws = name != "logistic_regression"
+    assert (learner.fit(x, y, weight, seed=4).to_bytes() != first.to_bytes()) == draws
 
 
 def hashes():
