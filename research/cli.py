@@ -49,8 +49,22 @@ def backtest(
 
     if out is not None:
         require_writable(out)
-    result = run_backtest(asked.request(), asked.read())
+    bars = asked.read()
+    result = run_backtest(asked.request(), bars)
     show_result(result)
+    if result.spoken is not None:
+        from research.evidence.baselines import baselines, shift_null
+        from research.evidence.coverage import coverage_curve
+        from research.evidence.influence import influence_of
+        from research.report.terminal import show_evidence
+
+        show_evidence(
+            result,
+            baselines(result, bars),
+            shift_null(result),
+            influence_of(result, seed=asked.seed),
+            coverage_curve(result.spoken, first=result.prepared.trade_from),
+        )
     if out is not None:
         from research.report.tearsheet import write_report
 

@@ -5,13 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 
+import polars as pl
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from research.evidence.baselines import Null
+from research.evidence.influence import Influence
 from research.simulation.backtest import BacktestResult
 
-__all__ = ["ROWS", "comparison", "show_result"]
+__all__ = ["ROWS", "comparison", "show_evidence", "show_result"]
 
 
 def _percent(value: float) -> str:
@@ -93,3 +96,55 @@ def show_result(result: BacktestResult, console: Console | None = None) -> None:
         )
     for note in result.notes:
         console.print(f"note: {escape(note)}")
+
+
+def show_evidence(
+    result: BacktestResult,
+    found: Mapping[str, Mapping[str, float]],
+    null: Null,
+    heard: Influence,
+    curve: pl.DataFrame,
+    console: Console | None = None,
+) -> None:
+    """Print what stands beside a strategy with a model: baselines, null, influence, coverage.
+
+    Parameters
+    ----------
+    result : BacktestResult
+    found : mapping
+        `baselines`.
+    null : Null
+    heard : Influence
+    curve : DataFrame
+        `coverage_curve`.
+    """
+    console = console or Console(highlight=False)
+    columns = {result.request.strategy: result.stats, **found}
+    keys = ("trades", "total_return", "sharpe_ratio", "max_drawdown", "exposure", "costs_paid")
+    console.print(comparison(columns, "Beside it, on the same bars at the same costs", keys))
+    console.print(
+        f"null: p = {null.p_value:.3f} that its positions at another time had its Sharpe ratio "
+        f"({null.shifts:,} circular shifts)"
+    )
+    for name, one in heard.changes.items():
+        sizes = "" if math.isnan(one.sizes) else f", {_share(one.sizes)} of the sizes in common"
+        console.print(
+            f"{name} predictions change {_share(one.entries)} of the entries{sizes} "
+            f"({one.before} before, {one.after} after)"
+        )
+    verdict = "passes" if heard.passed else "FAILS: it does not listen to its model"
+    console.print(f"model-influence gate: {heard.strategy} {verdict}")
+    asked = result.prepared.params.get("min_confidence")
+    table = Table(title="Accuracy where the model is surer", title_justify="left", title_style="bold")
+    for head in ("confidence above", "coverage", "accuracy", "always yes", "labels", "effective"):
+        table.add_column(head, justify="right")
+    for row in curve.iter_rows(named=True):
+        here = asked is not None and abs(row["threshold"] - asked) < 1e-9
+        if not (here or round(row["threshold"] * 100) % 20 == 0):
+            continue
+        table.add_row(
+            f"{row['threshold']:.2f}{' (asked)' if here else ''}",
+            *(_share(row[name]) for name in ("coverage", "accuracy", "won")),
+            *(_count(row[name]) for name in ("n", "effective_n")),
+        )
+    console.print(table)
