@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from research.kernels.jit import njit
 
-__all__ = ["N_SIGNALS", "SIGNAL_NAMES", "enter_nb", "kelly_cap_nb", "known_nb"]
+__all__ = ["N_SIGNALS", "SIGNAL_NAMES", "choose_nb", "kelly_cap_nb", "known_nb", "size_nb"]
 
 ENTRY = 0  # +1 wants long, -1 wants short, 0 wants nothing
 EXIT = 1  # +1 closes a long, -1 closes a short, 2 closes either, 0 closes nothing
@@ -103,32 +103,33 @@ def kelly_cap_nb(weight: float, kelly: float, effective: float, fraction: float,
 
 
 @njit
-def enter_nb(
-    features: NDArray[np.float64],
-    params: NDArray[np.float64],
-    side: float,
-    closes: float,
-    gate: float,
-    out: NDArray[np.float64],
-    j: int,
-) -> None:
-    """Write column `j` of the signal rows for a side, an exit and a gate already chosen.
+def choose_nb(side: float, closes: float, gate: float, out: NDArray[np.float64], j: int) -> None:
+    """Write what a strategy chose at column `j`: side, exit and gate.
 
-    Weight and protection are written whether or not there is an entry, so that an
-    export shows what a trade would have been. A side that `closes` would close at
-    once is no entry: exit wins.
+    A side that `closes` would close at once is no entry: exit wins.
     """
-    atr = features[F_ATR, j]
-    stop = stop_distance_nb(params[P_STOP], params[P_STOP_ATR], atr)
-    trail = stop_distance_nb(params[P_TRAIL], params[P_TRAIL_ATR], atr)
-    nearest = trail if not stop == stop or trail < stop else stop
     if side != 0.0 and (closes == side or closes == 2.0):
         side = 0.0
     out[ENTRY, j] = side
     out[EXIT, j] = closes
-    out[WEIGHT, j] = weight_nb(features[F_VOL, j], features[F_RISK, j], nearest, params)
-    out[STOP, j] = stop
-    out[TARGET, j] = distance_nb(params[P_TARGET], params[P_TARGET_ATR], atr)
-    out[TRAIL, j] = trail
-    out[LIMIT, j] = params[P_LIMIT] if params[P_LIMIT] > 0.0 else math.nan
     out[GATE, j] = gate
+
+
+@njit
+def size_nb(features: NDArray[np.float64], params: NDArray[np.float64], out: NDArray[np.float64]) -> None:
+    """Write weight, stop, target, trail and limit of every column, from shared features and parameters.
+
+    They are written whether or not there is an entry, so that an export shows what a
+    trade would have been; and no choice of a strategy is asked, so that cells of a sweep
+    that differ in their choices alone share them.
+    """
+    for j in range(features.shape[1]):
+        atr = features[F_ATR, j]
+        stop = stop_distance_nb(params[P_STOP], params[P_STOP_ATR], atr)
+        trail = stop_distance_nb(params[P_TRAIL], params[P_TRAIL_ATR], atr)
+        nearest = trail if not stop == stop or trail < stop else stop
+        out[WEIGHT, j] = weight_nb(features[F_VOL, j], features[F_RISK, j], nearest, params)
+        out[STOP, j] = stop
+        out[TARGET, j] = distance_nb(params[P_TARGET], params[P_TARGET_ATR], atr)
+        out[TRAIL, j] = trail
+        out[LIMIT, j] = params[P_LIMIT] if params[P_LIMIT] > 0.0 else math.nan

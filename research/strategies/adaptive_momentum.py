@@ -10,7 +10,7 @@ from research.kernels.signals import (
     N_SHARED,
     N_SHARED_FEATURES,
     P_ALLOW_SHORT,
-    enter_nb,
+    choose_nb,
     known_nb,
 )
 from research.strategies.base import Parameter, Params, Strategy
@@ -44,7 +44,7 @@ def adaptive_momentum_nb(
                 gate = 2.0
             if gate > 0.0:
                 side = 0.0
-        enter_nb(features, params, side, closes, gate, out, j)
+        choose_nb(side, closes, gate, out, j)
 
 
 def _reads(params: Params) -> tuple[str, ...]:

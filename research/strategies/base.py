@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from research.errors import BadValue, UnknownName
 from research.kernels.account import GATE_NAMES
-from research.kernels.signals import N_SIGNALS
+from research.kernels.signals import N_SIGNALS, size_nb
 
 __all__ = ["SHARED", "SHARED_FEATURES", "Model", "Parameter", "Strategy"]
 
@@ -117,7 +117,9 @@ class Strategy:
         is gate code i.
     kernel : jitted function
         ``kernel(features (K, M), predictions (Q, M), params (P,), out (S, M))``,
-        column by column over any M = bars × symbols.
+        column by column over any M = bars × symbols. It writes side, exit and gate; size and
+        protection are there already, and one with a model may lower the weight. Of the shared
+        parameters it reads `allow_short` alone.
     model : Model, optional
         What its model is asked, for a strategy that has one; then predictions must be given.
     shared_defaults : mapping of str to float
@@ -185,6 +187,23 @@ class Strategy:
             return ""
         return GATE_NAMES[int(code)] if code in GATE_NAMES else self.gates[int(code) - 1]
 
+    def choose(
+        self, features: NDArray[np.float64], vector: NDArray[np.float64], out: NDArray[np.float64]
+    ) -> None:
+        """Write side, exit and gate alone, of a strategy without a model.
+
+        Parameters
+        ----------
+        features : (K, M) float64, C-contiguous
+        vector : (P,) float64
+            As `vector` returns it.
+        out : (S, M) float64
+            Rows ENTRY, EXIT and GATE of `research.kernels.signals` are written.
+        """
+        if self.model is not None:
+            raise BadValue(f"{self.name} has a model, which must be asked first; see the strategy's `model`")
+        self.kernel(features, np.empty((0, features.shape[1])), vector, out)
+
     def signals(
         self,
         features: NDArray[np.float64],
@@ -216,7 +235,9 @@ class Strategy:
         rows = np.ascontiguousarray(features).reshape(features.shape[0], count)
         spoken = np.empty((0, count)) if predictions is None else np.ascontiguousarray(predictions)
         out = np.empty((N_SIGNALS, count))
-        self.kernel(rows, spoken.reshape(spoken.shape[0], count), self.vector(params), out)
+        vector = self.vector(params)
+        size_nb(rows, vector, out)
+        self.kernel(rows, spoken.reshape(spoken.shape[0], count), vector, out)
         return out.reshape(N_SIGNALS, *shape)
 
     def candidates(self, features: NDArray[np.float64], params: Params) -> NDArray[np.float64]:
@@ -243,7 +264,9 @@ class Strategy:
         count = int(np.prod(features.shape[1:]))
         rows = np.ascontiguousarray(features).reshape(features.shape[0], count)
         out = np.empty((N_SIGNALS, count))
-        self.model.candidates(rows, self.vector(params), out)
+        vector = self.vector(params)
+        size_nb(rows, vector, out)
+        self.model.candidates(rows, vector, out)
         return out.reshape(N_SIGNALS, *features.shape[1:])
 
     def vector(self, params: Params) -> NDArray[np.float64]:

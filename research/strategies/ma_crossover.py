@@ -9,7 +9,7 @@ from research.kernels.jit import njit
 from research.kernels.signals import (
     N_SHARED_FEATURES,
     P_ALLOW_SHORT,
-    enter_nb,
+    choose_nb,
     known_nb,
 )
 from research.strategies.base import Parameter, Params, Strategy
@@ -35,7 +35,7 @@ def ma_crossover_nb(
                 side, gate = 1.0, 0.0
             elif cross < 0.0 and params[P_ALLOW_SHORT] > 0.0:
                 side, gate = -1.0, 0.0
-        enter_nb(features, params, side, closes, gate, out, j)
+        choose_nb(side, closes, gate, out, j)
 
 
 def _reads(params: Params) -> tuple[str, ...]:

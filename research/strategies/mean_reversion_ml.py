@@ -13,7 +13,7 @@ from research.kernels.signals import (
     N_SHARED,
     N_SHARED_FEATURES,
     WEIGHT,
-    enter_nb,
+    choose_nb,
     kelly_cap_nb,
     known_nb,
 )
@@ -49,7 +49,7 @@ def mean_reversion_ml_nb(
                 gate = 5.0
             else:
                 side, gate = 1.0, 0.0
-        enter_nb(features, params, side, closes, gate, out, j)
+        choose_nb(side, closes, gate, out, j)
         out[WEIGHT, j] = kelly_cap_nb(out[WEIGHT, j], kelly, effective, fraction, least)
 
 
@@ -62,7 +62,7 @@ def candidates_nb(
     for j in range(features.shape[1]):
         z = features[N_SHARED_FEATURES, j]
         side = 1.0 if known_nb(features, j) and z < -learn_below else 0.0
-        enter_nb(features, params, side, 1.0 if z > leave else 0.0, 0.0, out, j)
+        choose_nb(side, 1.0 if z > leave else 0.0, 0.0, out, j)
 
 
 def _reads(params: Params) -> tuple[str, ...]:

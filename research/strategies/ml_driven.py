@@ -13,7 +13,7 @@ from research.kernels.signals import (
     N_SHARED,
     N_SHARED_FEATURES,
     WEIGHT,
-    enter_nb,
+    choose_nb,
     kelly_cap_nb,
     known_nb,
 )
@@ -54,7 +54,7 @@ def ml_driven_nb(
                 gate = 7.0
             else:
                 side, gate = 1.0, 0.0
-        enter_nb(features, params, side, closes, gate, out, j)
+        choose_nb(side, closes, gate, out, j)
         out[WEIGHT, j] = kelly_cap_nb(out[WEIGHT, j], kelly, effective, fraction, least)
 
 
@@ -65,7 +65,7 @@ def candidates_nb(
     """Every close is a candidate: bought at the next open, held to its stop, target or time limit."""
     for j in range(features.shape[1]):
         side = 1.0 if known_nb(features, j) else 0.0
-        enter_nb(features, params, side, 0.0, 0.0, out, j)
+        choose_nb(side, 0.0, 0.0, out, j)
 
 
 def _reads(params: Params) -> tuple[str, ...]:

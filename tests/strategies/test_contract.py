@@ -99,6 +99,31 @@ def test_rows_obey_their_rules(strategy):
         assert (out[sg.ENTRY] * out[sg.EXIT] <= 0).all()
 
 
+def test_a_choice_asks_no_size_and_a_size_no_choice(strategy):
+    """What lets a sweep compute each once: of the shared parameters a choice reads allow_short alone."""
+    if strategy.model is not None:
+        with pytest.raises(BadValue, match="has a model, which must be asked first"):
+            strategy.choose(rows(strategy), strategy.vector(strategy.resolve()), np.empty((1, 400)))
+        return
+    values = rows(strategy)
+    for short in switches(strategy):
+        params = strategy.resolve({"allow_short": short, "stop": 0.05, "target": 0.1})
+        whole = strategy.signals(values, params)
+        vector, out = strategy.vector(params), np.full((sg.N_SIGNALS, values.shape[1]), 7.0)
+        vector[sg.P_ALLOW_SHORT + 1 : sg.N_SHARED] = np.nan
+        strategy.choose(values, vector, out)
+        chosen = [sg.ENTRY, sg.EXIT, sg.GATE]
+        assert out[chosen].tobytes() == whole[chosen].tobytes()
+        assert (np.delete(out, chosen, axis=0) == 7.0).all()
+        sized = np.full_like(out, 7.0)
+        vector = strategy.vector(params)
+        vector[sg.P_ALLOW_SHORT] = np.nan
+        vector[sg.N_SHARED :] = np.nan
+        sg.size_nb(values[: sg.N_SHARED_FEATURES], vector, sized)
+        sizes = [sg.WEIGHT, sg.STOP, sg.TARGET, sg.TRAIL, sg.LIMIT]
+        assert sized[sizes].tobytes() == whole[sizes].tobytes()
+
+
 def test_unknown_features_mean_no_entry(strategy):
     values = rows(strategy)
     unknown = np.isnan(values).any(axis=0)
