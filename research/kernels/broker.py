@@ -30,68 +30,19 @@ from research.kernels import account as ac
 from research.kernels import signals as sg
 from research.kernels.account import Account
 from research.kernels.account_rows import INTENT, ORDER, PENDING, POSITION, TOTALS, Intent, Pending, Position
-from research.kernels.fills import (
-    NUDGE,
-    close_nb,
-    corporate_nb,
-    drop_entry_nb,
-    enter_nb,
-    inside_reason_nb,
-    open_reason_nb,
-    ratchet_nb,
-    split_entry_nb,
-    whole_nb,
-)
+from research.kernels.fills import drop_entry_nb, enter_nb
 from research.kernels.jit import njit
+from research.kernels.one_symbol import (
+    closes_nb,
+    decide_exit_nb,
+    free_cash_nb,
+    inside_bar_nb,
+    open_bar_nb,
+    size_entry_nb,
+    wait_nb,
+)
 
 __all__ = ["decide_nb", "walk_nb"]
-
-
-@njit
-def free_cash_nb(account: Account, with_exits: bool) -> float:
-    """Return the cash that entries may use: short proceeds and as much margin again are locked.
-
-    With exits: as it will be at the next open, where exits already decided fill before entries.
-    """
-    free = float(account.totals[ac.A_CASH])
-    for k in range(account.positions.shape[0]):
-        qty = account.positions[k, ac.P_QTY]
-        if qty != 0.0:
-            value = abs(qty) * account.positions[k, ac.P_MARK]
-            if qty < 0.0:
-                free -= 2.0 * value
-            if with_exits and account.pending[k, ac.Q_EXIT] != 0.0:
-                free += value
-    return free
-
-
-@njit
-def closes_nb(exit_signal: float, side: float) -> bool:
-    """Say whether an exit signal closes a position of this sign."""
-    return exit_signal == 2.0 or exit_signal == math.copysign(1.0, side)
-
-
-@njit
-def decide_exit_nb(p: Position, q: Pending, exit_signal: float, decided: float) -> None:
-    """Decide whether a held position closes at the next open: on the signal, else on its time limit."""
-    if closes_nb(exit_signal, p.qty):
-        q.exit = ac.SIGNAL
-        q.exit_decided = decided
-    elif p.held >= p.limit:
-        q.exit = ac.TIME
-        q.exit_decided = decided
-
-
-@njit
-def entry_gate_nb(p: Position, side: float, allow_short: bool, tradable: bool) -> int:
-    """Say what keeps an entry from being sized; 0 nothing."""
-    if not tradable:
-        return ac.GATE_TRAINING
-    if p.qty != 0.0:
-        return ac.GATE_HELD
-    if side < 0.0 and not allow_short:
-        return ac.GATE_SHORT
-    return 0
 
 
 @njit
@@ -160,20 +111,13 @@ def walk_nb(
                         total.lapsed_no_bar += 1.0
                         p.lapsed = ac.GATE_NO_BAR
                         drop_entry_nb(q)
-                elif p.qty != 0.0:
-                    p.held += 1.0
-                    if split[k, i] != 1.0 or dividend[k, i] != 0.0:
-                        corporate_nb(total, p, q, price, split[k, i], dividend[k, i], fractional, dividends)
-                    if p.qty != 0.0:
-                        reason = open_reason_nb(p, q, price)
-                        if reason != 0:
-                            order = records[n, 0] if n < room else spare[0, 0]
-                            close_nb(total, k, p, q, price, slippage, commission, reason, order)
-                            n += 1
-                elif q.qty != 0.0:
-                    if split[k, i] != 1.0:
-                        split_entry_nb(total, p, q, split[k, i], fractional)
-                    entering = True
+                else:
+                    order = records[n, 0] if n < room else spare[0, 0]
+                    n += open_bar_nb(
+                        total, k, p, q, price, split[k, i], dividend[k, i], slippage, commission, fractional,
+                        dividends, order,
+                    )  # fmt: skip
+                    entering = entering or q.qty != 0.0
             if entering:
                 for k in symbols:
                     p, q = positions[k, 0], waiting[k, 0]
@@ -189,23 +133,11 @@ def walk_nb(
                 p, price = positions[k, 0], close[k, i]
                 if price == price:
                     if p.qty != 0.0:
-                        reason = inside_reason_nb(p, high[k, i], low[k, i])
-                        if reason != 0:
-                            q = waiting[k, 0]
-                            order = records[n, 0] if n < room else spare[0, 0]
-                            level = p.target if reason == ac.TARGET else p.protect
-                            both = 0.0
-                            if reason != ac.TARGET:
-                                # A stop nearer than the entry's slippage is beyond the entry bar's open.
-                                level = min(level, open[k, i]) if p.qty > 0.0 else max(level, open[k, i])
-                                reached = high[k, i] >= p.target if p.qty > 0.0 else low[k, i] <= p.target
-                                both = 1.0 if reached and level == p.protect else 0.0
-                            close_nb(total, k, p, q, level, slippage, commission, reason, order)
-                            order.ambiguous = both
-                            total.ambiguous += both
-                            n += 1
-                        elif p.trail == p.trail:
-                            ratchet_nb(p, high[k, i], low[k, i])
+                        order = records[n, 0] if n < room else spare[0, 0]
+                        n += inside_bar_nb(
+                            total, k, p, waiting[k, 0], open[k, i], high[k, i], low[k, i], slippage,
+                            commission, order,
+                        )  # fmt: skip
                     p.mark = price
                 if p.qty != 0.0:
                     invested += p.qty * p.mark
@@ -229,21 +161,15 @@ def walk_nb(
             if not price == price:
                 gate = ac.GATE_NO_BAR
             elif gate == 0.0 and (side > 0.0 or side < 0.0) and not closes_nb(signals[sg.EXIT, k, i], side):
-                gate = entry_gate_nb(p, side, allow_short, decided >= trade_from)
-                size = 0.0
-                if gate == 0.0:
-                    size = whole_nb(signals[sg.WEIGHT, k, i] * total.equity / price * NUDGE, fractional)
-                    if not 0.0 < size < math.inf:
-                        gate = ac.GATE_SIZE
-                    elif not free_cash_nb(account, True) > 0.0:
-                        gate = ac.GATE_CASH
-                if gate == 0.0:
-                    q.qty = math.copysign(size, side)
-                    q.stop = signals[sg.STOP, k, i]
-                    q.target = signals[sg.TARGET, k, i]
-                    q.trail = signals[sg.TRAIL, k, i]
-                    q.limit = signals[sg.LIMIT, k, i]
-                    q.decided = decided
+                gate, shares = size_entry_nb(
+                    account, total, p, side, signals[sg.WEIGHT, k, i], price, fractional, allow_short,
+                    decided >= trade_from,
+                )  # fmt: skip
+                if gate == 0:
+                    wait_nb(
+                        q, shares, signals[sg.STOP, k, i], signals[sg.TARGET, k, i], signals[sg.TRAIL, k, i],
+                        signals[sg.LIMIT, k, i], decided,
+                    )  # fmt: skip
             if gates.shape[1] > 0:
                 gates[k, i] = gate
             if wanted.shape[1] > 0:
