@@ -6,6 +6,7 @@ window of a family is a feature too (``feature("dist_sma_37")``). The table is `
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -120,6 +121,7 @@ _PATTERNS: Final = tuple(
 )
 
 
+@functools.lru_cache(maxsize=65_536)
 def feature(name: str) -> Feature:
     """Return the feature of a name, also of a window that `FEATURES` does not list.
 

@@ -65,6 +65,15 @@ class Step:
     warmup: int = 0
     arguments: tuple[int, ...] = field(default=(), repr=False)
     also: tuple[str, ...] = ()
+    _hash: int = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        # Expressions are looked up by their value again and again; a tree is hashed but once.
+        key = (self.kernel, self.code, self.params, self.columns, self.inputs, self.reach, self.arguments)
+        object.__setattr__(self, "_hash", hash(key))
+
+    def __hash__(self) -> int:
+        return self._hash
 
     @property
     def recursive(self) -> bool:

@@ -7,6 +7,7 @@ computation once, and the row of the workspace in which each feature ends up.
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -144,7 +145,7 @@ def make_plan(names: Sequence[str]) -> Plan:
     if not names:
         raise BadValue("`features` must name at least one feature, was empty")
     features = tuple(feature(name) for name in names)
-    twice = sorted({name for name in names if list(names).count(name) > 1})
+    twice = sorted(name for name, count in Counter(names).items() if count > 1)
     if twice:
         raise BadValue(f"`features` must differ, {twice[0]!r} is named twice; drop one")
 
