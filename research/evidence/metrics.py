@@ -1,9 +1,10 @@
 """Performance figures of equity curves and of their round trips.
 
-In: equity at each close, of one account or of many side by side, and what their trades brought. Out: plain
-floats for one account, arrays for many. Each formula is written once, along the last axis, so a sweep and a
-backtest speak of the same numbers. The definitions are vectorbt's wherever it has the figure (a test compares
-them).
+In: equity at each close, of one account or of many side by side, and what their trades brought; or the sums
+of them that a sweep gathered (`research.kernels.sums`). Out: plain floats for one account, arrays for many.
+Curves are summed by the kernel that a sweep uses, and each formula over the sums is written once, so a sweep
+and a backtest speak of the same numbers. The definitions are vectorbt's wherever it has the figure (a test
+compares them).
 
 Fractions unless a name ends in `_pct`. A figure that its data cannot say (no
 trade, no variance) is NaN, never 0.
@@ -17,7 +18,9 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-__all__ = ["activity_figures", "drawdown", "equity_figures", "equity_stats", "trade_figures", "trade_stats"]
+from research.kernels.sums import N_SUMS, SUMS, curves_nb, trips_nb
+
+__all__ = ["activity_figures", "all_figures", "drawdown", "equity_figures", "equity_stats", "trade_stats"]
 
 F64 = NDArray[np.float64]
 _DAYS_PER_MONTH = 365.25 / 12
@@ -43,11 +46,14 @@ def drawdown(equity: F64) -> F64:
     return np.asarray(equity / np.maximum.accumulate(equity, axis=-1) - 1.0)
 
 
-def _longest_below_peak(depth: F64) -> F64:
-    """Bars of the longest stretch below a peak; `depth` begins at one."""
-    bar = np.arange(depth.shape[-1])
-    at_peak = np.maximum.accumulate(np.where(depth < 0.0, 0, bar), axis=-1)
-    return np.asarray(np.max(bar - at_peak, axis=-1), dtype=np.float64)
+def _gathered(equity: F64, initial_capital: float, exposure: F64 | None = None) -> NDArray[np.void]:
+    """Return the sums of curves, (..., T), as records, (...,)."""
+    shape, bars = equity.shape[:-1], equity.shape[-1]
+    count = math.prod(shape)
+    sums = np.zeros((count, N_SUMS))
+    known = np.empty((count, 0)) if exposure is None else np.ascontiguousarray(exposure).reshape(count, bars)
+    curves_nb(np.ascontiguousarray(equity).reshape(count, bars), known, initial_capital, sums)
+    return sums.view(SUMS)[:, 0].reshape(shape)
 
 
 def _ratio(above: F64 | float, below: F64 | float) -> F64:
@@ -91,25 +97,27 @@ def equity_figures(equity: F64, initial_capital: float, bars_per_year: float) ->
     >>> equity_figures(np.array([[101.0, 102.0], [100.0, 90.0]]), 100.0, 252.0)["max_drawdown"].tolist()
     [0.0, -0.09999999999999998]
     """
-    first = np.full((*equity.shape[:-1], 1), initial_capital)
-    path = np.concatenate((first, equity), axis=-1)
-    returns = np.diff(path, axis=-1) / path[..., :-1]
-    total = path[..., -1] / path[..., 0] - 1.0
-    years = returns.shape[-1] / bars_per_year
+    return _equity_figures(_gathered(equity, initial_capital), bars_per_year)
+
+
+def _equity_figures(sums: NDArray[np.void], bars_per_year: float) -> dict[str, F64]:
+    """Return `equity_figures` of sums."""
+    bars = sums["bars"]
+    total = sums["last"] / sums["first"] - 1.0
+    years = bars / bars_per_year
     # Over a short span the power may overflow; such an annual return is not given below.
-    exponent = 1.0 / max(years, _SHORTEST_YEARS)
+    exponent = 1.0 / np.maximum(years, _SHORTEST_YEARS)
     annual = np.where(total > -1.0, np.maximum(1.0 + total, 0.0) ** exponent - 1.0, -1.0)
-    known = returns.shape[-1] > 1
-    std = np.std(returns, axis=-1, ddof=1) if known else np.full(total.shape, np.nan)
-    downside = np.sqrt(np.mean(np.minimum(returns, 0.0) ** 2, axis=-1))
-    depth = drawdown(path)
-    deepest = np.min(depth, axis=-1)
-    mean = np.mean(returns, axis=-1)
+    mean = sums["shift"] + sums["rise"] / bars
+    spread = np.maximum(sums["square"] - sums["rise"] ** 2 / bars, 0.0)
+    std = np.sqrt(spread / np.where(bars > 1.0, bars - 1.0, np.nan))
+    downside = np.sqrt(sums["downside"] / bars)
+    deepest = sums["deepest"]
     root = math.sqrt(bars_per_year)
     # A year cannot be told from days, a ratio from rounding, a return from nothing or less.
     annual = np.where(years < _SHORTEST_YEARS, np.nan, annual)
     std = np.where(std < _ROUNDING * np.abs(mean), 0.0, std)
-    ruined = np.min(path, axis=-1) <= 0.0
+    ruined = sums["least"] <= 0.0
     annual, std, downside = (np.where(ruined, np.nan, figure) for figure in (annual, std, downside))
     return {
         "total_return": total,
@@ -119,7 +127,7 @@ def equity_figures(equity: F64, initial_capital: float, bars_per_year: float) ->
         "sortino_ratio": _ratio(mean * bars_per_year, downside * root),
         "calmar_ratio": _ratio(annual, -deepest),
         "max_drawdown": deepest,
-        "max_drawdown_bars": _longest_below_peak(depth),
+        "max_drawdown_bars": sums["longest"],
     }
 
 
@@ -135,51 +143,44 @@ def equity_stats(equity: F64, initial_capital: float, bars_per_year: float) -> d
     return {name: float(value) for name, value in figures.items()}
 
 
-def trade_figures(
-    pnl: F64, returns: F64, bars_held: F64, account: NDArray[np.int64], n_accounts: int
-) -> dict[str, F64]:
-    """Return figures of the closed round trips of many accounts.
+def _trade_figures(sums: NDArray[np.void]) -> dict[str, F64]:
+    """Return figures of the closed round trips; NaN where there was none."""
+    count = sums["trades"]
+    return {
+        "trades": count,
+        "win_rate": _ratio(sums["wins"], count),
+        "profit_factor": _ratio(sums["gained"], sums["lost"]),
+        "expectancy": _ratio(sums["pnl"], count),
+        "average_trade": _ratio(sums["returned"], count),
+        "average_bars_held": _ratio(sums["held"], count),
+    }
+
+
+def all_figures(sums: F64, bars_per_year: float) -> dict[str, F64]:
+    """Return every figure of many accounts.
 
     Parameters
     ----------
-    pnl : (M,) float64
-        USD a closed trade brought, net of all costs.
-    returns : (M,) float64
-        pnl over the entry's notional.
-    bars_held : (M,) float64
-    account : (M,) int64
-        Whose trade it was, 0 to n_accounts − 1.
-    n_accounts : int
+    sums : (C, N_SUMS) float64
+        From `research.kernels.settle`.
+    bars_per_year : float
 
     Returns
     -------
-    dict of (n_accounts,) float64
-        trades (closed), win_rate, profit_factor, expectancy (USD a trade),
-        average_trade (mean return), average_bars_held; NaN where there was no trade.
-
-    Examples
-    --------
-    >>> one = trade_figures(np.array([3.0, -1.0]), np.zeros(2), np.ones(2), np.zeros(2, np.int64), 1)
-    >>> float(one["win_rate"][0]), float(one["profit_factor"][0])
-    (0.5, 3.0)
+    dict of (C,) float64
+        Those of `equity_figures`; trades (closed), win_rate, profit_factor, expectancy (USD a trade),
+        average_trade (mean return), average_bars_held; those of `activity_figures`.
     """
-
-    def summed(values: F64) -> F64:
-        return np.asarray(np.bincount(account, weights=values, minlength=n_accounts), dtype=np.float64)
-
-    count = summed(np.ones(pnl.size))
+    rows = sums.view(SUMS)[:, 0]
     return {
-        "trades": count,
-        "win_rate": _ratio(summed(np.where(pnl > 0.0, 1.0, 0.0)), count),
-        "profit_factor": _ratio(summed(np.maximum(pnl, 0.0)), summed(np.maximum(-pnl, 0.0))),
-        "expectancy": _ratio(summed(pnl), count),
-        "average_trade": _ratio(summed(returns), count),
-        "average_bars_held": _ratio(summed(bars_held), count),
+        **_equity_figures(rows, bars_per_year),
+        **_trade_figures(rows),
+        **_activity_figures(rows, bars_per_year),
     }
 
 
 def trade_stats(trades: pl.DataFrame, span_days: float) -> dict[str, float]:
-    """Return `trade_figures` of one account's trades table, and how often it traded.
+    """Return the figures of one account's trades table, and how often it traded.
 
     Parameters
     ----------
@@ -197,12 +198,17 @@ def trade_stats(trades: pl.DataFrame, span_days: float) -> dict[str, float]:
         (mean return), average_bars_held.
     """
     closed = trades.filter(pl.col("status") == "closed")
-    pnl, returns, held = (closed[name].to_numpy() for name in ("pnl", "return", "bars_held"))
-    figures = trade_figures(pnl, returns, held.astype(np.float64), np.zeros(pnl.size, dtype=np.int64), 1)
+    pnl, returned, held = (
+        np.ascontiguousarray(closed[name].to_numpy(), dtype=np.float64)
+        for name in ("pnl", "return", "bars_held")
+    )
+    sums = np.zeros((1, N_SUMS))
+    trips_nb(pnl, returned, held, sums)
+    figures = _trade_figures(sums.view(SUMS)[0])
     months = span_days / _DAYS_PER_MONTH
     return {
-        "trades": float(pnl.size),
-        "open_trades": float(trades.height - pnl.size),
+        "trades": float(closed.height),
+        "open_trades": float(trades.height - closed.height),
         "trades_per_month": float(_ratio(float(trades.height), months)),
         **{name: float(value[0]) for name, value in figures.items() if name != "trades"},
     }
@@ -230,9 +236,16 @@ def activity_figures(equity: F64, exposure: F64, traded: F64, bars_per_year: flo
     >>> float(activity_figures(np.array([100.0, 100.0]), np.array([0.0, 0.5]), 50.0, 1.0)["exposure"])
     0.25
     """
-    years = equity.shape[-1] / bars_per_year
+    sums = _gathered(equity, 1.0, exposure)
+    sums["traded"] = traded
+    return _activity_figures(sums, bars_per_year)
+
+
+def _activity_figures(sums: NDArray[np.void], bars_per_year: float) -> dict[str, F64]:
+    """Return `activity_figures` of sums."""
+    bars = sums["bars"]
     return {
-        "exposure": np.mean(exposure, axis=-1),
-        "time_in_market": np.mean(exposure != 0.0, axis=-1),
-        "turnover": traded / np.mean(equity, axis=-1) / years,
+        "exposure": sums["exposed"] / bars,
+        "time_in_market": sums["invested"] / bars,
+        "turnover": sums["traded"] / (sums["worth"] / bars) / (bars / bars_per_year),
     }

@@ -1,9 +1,9 @@
 """Orders of many accounts, settled: what each account was worth, and what each round trip brought.
 
-In: the fills of C accounts that trade one symbol, whoever made them, and the symbol's
-bars. Out: equity and exposure at each close, and one row per round trip. Cash, splits
-and their leftovers are booked by the functions of `fills`, which the broker kernel
-also uses, so settled orders of an account give the equity that the account had.
+In: the fills of accounts that trade one symbol, whoever made them, and the symbol's
+bars. Out: the sums that their figures are made of. Cash, splits and their leftovers are
+booked by the functions of `fills`, which the broker kernel also uses, so settled orders
+of an account give the equity that the account had.
 """
 
 from __future__ import annotations
@@ -15,105 +15,114 @@ from research.kernels import account as ac
 from research.kernels.account_rows import PENDING, POSITION, TOTALS
 from research.kernels.fills import corporate_nb, pay_nb
 from research.kernels.jit import njit
+from research.kernels.sums import SUMS, Sums, begin_nb, finish_nb, mark_nb, rest_nb, trip_nb
 
-__all__ = ["hold_nb", "settle_nb"]
+__all__ = ["BARS", "hold_nb", "settle_all_nb", "settle_nb"]
 
-# --- trips (M, N_TRIP): one row per entry -------------------------------------------------------------------
-R_ACCOUNT = 0
-R_CLOSED = 1  # 1: the exit is among the orders, 0: marked at the last close
-R_PNL = 2  # USD, net of all costs
-R_RETURN = 3  # of the value at entry
-R_HELD = 4  # bars, the entry bar included
-N_TRIP = 5
+# Rows of one symbol's bars, (N_BARS, T), in one array, since each array costs a kernel's caller time.
+BARS = ("open", "high", "low", "close", "split", "dividend")
+B_OPEN, B_HIGH, B_LOW, B_CLOSE, B_SPLIT, B_DIVIDEND = range(6)
 
 
 @njit
 def settle_nb(
     orders: NDArray[np.float64],
-    starts: NDArray[np.int64],
+    begin: int,
+    end: int,
     capital: float,
-    open: NDArray[np.float64],  # noqa: A002
-    close: NDArray[np.float64],
-    split: NDArray[np.float64],
-    dividend: NDArray[np.float64],
+    bars: NDArray[np.float64],
     execution: NDArray[np.float64],
+    sums: Sums,
     equity: NDArray[np.float64],
-    exposure: NDArray[np.float64],
-    traded: NDArray[np.float64],
-    trips: NDArray[np.float64],
-) -> int:
-    """Book the orders of each account in turn.
+) -> None:
+    """Book the orders of one account.
 
     Parameters
     ----------
     orders : (M, N_ORDER) float64
-        Account by account, each in the order of its fills; entries and exits alternate.
-    starts : (C + 1,) int64
-        Account c has the orders from starts[c] to starts[c + 1].
+        The account's are begin … end − 1, in the order of its fills; entries and exits alternate.
     capital : float
-        USD of every account at its first bar.
-    open, close, split, dividend : (T,) float64
-        The symbol's own bars, without a gap: raw USD, ratios, USD a share.
+        USD at its first bar.
+    bars : (N_BARS, T) float64
+        The symbol's own bars, without a gap, in the rows of `BARS`: raw USD, ratios, USD a share.
     execution : (N_EXECUTION,) float64
-    equity, exposure : (C, T) float64
-        Written: USD, and signed fraction of equity, at each close.
-    traded : (C,) float64
-        Written: USD bought and sold.
-    trips : (M, N_TRIP) float64
-        Written from the front.
-
-    Returns
-    -------
-    int
-        Rows of `trips`.
+    sums : row of SUMS
+        Zeros; written.
+    equity : (T,) float64
+        Written: USD at each close. Of length 0 where nobody reads it.
     """
     fractional = execution[ac.X_FRACTIONAL] != 0.0
     dividends = execution[ac.X_DIVIDENDS] != 0.0
-    books = np.zeros((1, ac.N_TOTALS))
-    held = np.zeros((1, ac.N_POSITION))
-    wait = np.zeros((1, ac.N_PENDING))
-    total, p, q = books.view(TOTALS)[0, 0], held.view(POSITION)[0, 0], wait.view(PENDING)[0, 0]
-    n_bars, n = close.shape[0], 0
-    for c in range(starts.shape[0] - 1):
-        total.cash = capital
-        p.qty = 0.0
-        k, last = starts[c], starts[c + 1]
-        cost = fee = income = value = side = 0.0
-        since = 0
-        for i in range(n_bars):
-            if p.qty != 0.0 and (split[i] != 1.0 or dividend[i] != 0.0):
-                paid = total.dividends + total.lieu
-                corporate_nb(total, p, q, open[i], split[i], dividend[i], fractional, dividends)
-                income += total.dividends + total.lieu - paid
-                if p.qty == 0.0:  # a reverse split paid the whole position out
-                    trip_nb(trips, n, c, 1.0, income - side * cost - fee, cost, i - since)
-                    n += 1
-            while k < last and orders[k, ac.O_BAR] == i:
-                size, price = orders[k, ac.O_QTY], orders[k, ac.O_PRICE]
-                if orders[k, ac.O_SIDE] > 0.0:
-                    pay_nb(total, size * price + orders[k, ac.O_FEE])
-                else:
-                    total.cash += size * price - orders[k, ac.O_FEE]
-                value += size * price
-                if p.qty == 0.0:
-                    side, since = orders[k, ac.O_SIDE], i
-                    p.qty = side * size
-                    cost, fee, income = size * price, orders[k, ac.O_FEE], 0.0
-                else:
-                    pnl = side * (size * price - cost) + income - (fee + orders[k, ac.O_FEE])
-                    trip_nb(trips, n, c, 1.0, pnl, cost, i - since)
-                    n += 1
-                    p.qty = 0.0
-                k += 1
-            worth = total.cash + p.qty * close[i]
-            equity[c, i] = worth
-            exposure[c, i] = p.qty * close[i] / worth if worth > 0.0 else 0.0
-        if p.qty != 0.0:
-            pnl = p.qty * close[n_bars - 1] - side * cost + income - fee
-            trip_nb(trips, n, c, 0.0, pnl, cost, n_bars - 1 - since)
-            n += 1
-        traded[c] = value
-    return n
+    total = np.zeros((1, ac.N_TOTALS)).view(TOTALS)[0, 0]
+    p = np.zeros((1, ac.N_POSITION)).view(POSITION)[0, 0]
+    q = np.zeros((1, ac.N_PENDING)).view(PENDING)[0, 0]
+    n_bars, k, i = bars.shape[1], begin, 0
+    total.cash = capital
+    cost = fee = income = side = 0.0
+    since = 0
+    begin_nb(sums, capital)
+    while i < n_bars:
+        if p.qty == 0.0:
+            filled = int(orders[k, ac.O_BAR]) if k < end else n_bars
+            rest_nb(sums, filled - i)
+            if equity.size > 0:
+                equity[i:filled] = sums.last
+            i = filled
+            if i == n_bars:
+                break
+        elif bars[B_SPLIT, i] != 1.0 or bars[B_DIVIDEND, i] != 0.0:
+            paid = total.dividends + total.lieu
+            corporate_nb(
+                total, p, q, bars[B_OPEN, i], bars[B_SPLIT, i], bars[B_DIVIDEND, i], fractional, dividends
+            )
+            income += total.dividends + total.lieu - paid
+            if p.qty == 0.0:  # a reverse split paid the whole position out
+                pnl = income - side * cost - fee
+                trip_nb(sums, pnl, pnl / cost, float(i - since + 1))
+        while k < end and orders[k, ac.O_BAR] == i:
+            size, price = orders[k, ac.O_QTY], orders[k, ac.O_PRICE]
+            if orders[k, ac.O_SIDE] > 0.0:
+                pay_nb(total, size * price + orders[k, ac.O_FEE])
+            else:
+                total.cash += size * price - orders[k, ac.O_FEE]
+            sums.traded += size * price
+            if p.qty == 0.0:
+                side, since = orders[k, ac.O_SIDE], i
+                p.qty = side * size
+                cost, fee, income = size * price, orders[k, ac.O_FEE], 0.0
+            else:
+                pnl = side * (size * price - cost) + income - (fee + orders[k, ac.O_FEE])
+                trip_nb(sums, pnl, pnl / cost, float(i - since + 1))
+                p.qty = 0.0
+            k += 1
+        held = p.qty * bars[B_CLOSE, i]
+        worth = total.cash + held
+        mark_nb(sums, worth, held / worth if held != 0.0 and worth > 0.0 else 0.0)
+        if equity.size > 0:
+            equity[i] = worth
+        i += 1
+    finish_nb(sums)
+
+
+@njit
+def settle_all_nb(
+    orders: NDArray[np.float64],
+    starts: NDArray[np.int64],
+    capital: float,
+    bars: NDArray[np.float64],
+    execution: NDArray[np.float64],
+    sums: NDArray[np.float64],
+) -> None:
+    """Book the orders of C accounts: account c has those from starts[c] to starts[c + 1].
+
+    Parameters
+    ----------
+    sums : (C, N_SUMS) float64
+        Zeros; written.
+    """
+    rows, none = sums.view(SUMS), np.empty(0)
+    for c in range(rows.shape[0]):
+        settle_nb(orders, starts[c], starts[c + 1], capital, bars, execution, rows[c, 0], none)
 
 
 @njit
@@ -158,15 +167,3 @@ def hold_nb(
             if p.qty == 0.0:
                 return 0.0, total.cash, i
     return p.qty, total.cash, -1
-
-
-@njit
-def trip_nb(
-    trips: NDArray[np.float64], n: int, account: int, closed: float, pnl: float, cost: float, bars: int
-) -> None:
-    """Write one round trip."""
-    trips[n, R_ACCOUNT] = account
-    trips[n, R_CLOSED] = closed
-    trips[n, R_PNL] = pnl
-    trips[n, R_RETURN] = pnl / cost
-    trips[n, R_HELD] = bars + 1

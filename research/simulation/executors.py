@@ -1,76 +1,30 @@
-"""Executors: what turns a lane's signals into orders, and orders into figures.
-
-In: a `Lane` and the signal rows of C cells. Out: the orders of each cell's account, and
-its figures. Every executor makes the same orders, so the figures are taken from orders in
-one place (`settle`), by the formulas of `research.evidence.metrics`.
-"""
+"""The executors of a sweep by name, and the reference among them: vectorbt."""
 
 from __future__ import annotations
 
 import gc
-from typing import Any, NamedTuple, Protocol
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from research.errors import BadValue, UnknownName
-from research.evidence.metrics import activity_figures, equity_figures, trade_figures
 from research.execution import Execution
 from research.kernels import account as ac
-from research.kernels import settle as st
 from research.kernels import signals as sg
-from research.simulation.lanes import Lane
+from research.kernels.settle import settle_all_nb
+from research.kernels.sums import N_SUMS
+from research.simulation.figures import FIGURES, Executor, Orders, figures_of, of_one, year
+from research.simulation.fused import FusedExecutor
+from research.simulation.lanes import Cells, Lane
 from research.simulation.with_vectorbt import VectorbtRun, bytes_per_column, vectorbt_run
 
 __all__ = ["EXECUTORS", "FIGURES", "Executor", "Orders", "VectorbtExecutor", "executor_named", "settle"]
 
 F64 = NDArray[np.float64]
 
-# Figures of one account, in the order of the table's columns: fractions, ratios, USD, counts.
-FIGURES = (
-    "total_return", "annual_return", "volatility", "sharpe_ratio", "sortino_ratio", "calmar_ratio",
-    "max_drawdown", "max_drawdown_bars", "trades", "win_rate", "profit_factor", "expectancy",
-    "average_trade", "average_bars_held", "exposure", "time_in_market", "turnover",
-)  # fmt: skip
 _SIGNALS = 8 * sg.N_SIGNALS  # bytes of one bar's signal rows
-# Bytes per bar and account at the peak of `settle`: equity, exposure, and what the formulas make of them.
-_SETTLE = 72
-
-
-class Orders(NamedTuple):
-    """The orders of C accounts.
-
-    Attributes
-    ----------
-    rows : (M, N_ORDER) float64
-        Columns `account.O_*`, account by account; O_BAR counts from the lane's first bar,
-        O_SYMBOL is the account. What an executor does not know of an order is NaN.
-    starts : (C + 1,) int64
-        Account c has the rows from starts[c] to starts[c + 1].
-    """
-
-    rows: F64
-    starts: NDArray[np.int64]
-
-
-class Executor(Protocol):
-    """What a sweep needs of an engine."""
-
-    @property
-    def engine(self) -> str:
-        """What ran, in words."""
-
-    def orders(self, lane: Lane, signals: F64) -> Orders:
-        """Return the orders of C accounts; signals (S, C, T)."""
-
-    def figures(self, lane: Lane, signals: F64) -> dict[str, F64]:
-        """Return `FIGURES` of C accounts, each (C,) float64."""
-
-    def portfolio(self, lane: Lane, signals: F64) -> Any:
-        """Return vectorbt's `Portfolio` of one account; signals (S, 1, T)."""
-
-    def bytes_per_bar(self, params: dict[str, float]) -> int:
-        """Return the memory that one bar of one account takes at the peak, signals included."""
 
 
 class VectorbtExecutor:
@@ -89,6 +43,8 @@ class VectorbtExecutor:
     """
 
     def __init__(self, execution: Execution, initial_capital: float) -> None:
+        self.most_cells = 64
+        self.most_features = 1_000_000
         self._execution = execution
         self._capital = initial_capital
         self._ran = "not yet run"
@@ -114,8 +70,11 @@ class VectorbtExecutor:
         gc.collect(1)
         return run
 
-    def orders(self, lane: Lane, signals: F64) -> Orders:
+    def orders(self, lane: Lane, cells: Cells) -> Orders:
         """Return the orders of C accounts; vectorbt knows neither their reasons nor who decided when."""
+        return self._orders(lane, lane.signals(cells))
+
+    def _orders(self, lane: Lane, signals: F64) -> Orders:
         found = self._run(lane, signals).orders
         rows = np.full((found.size, ac.N_ORDER), np.nan)
         of = {ac.O_BAR: "bar", ac.O_SYMBOL: "column", ac.O_SIDE: "side", ac.O_QTY: "size"}
@@ -123,25 +82,27 @@ class VectorbtExecutor:
             rows[:, field] = found[name]
         return Orders(rows, np.searchsorted(found["column"], np.arange(signals.shape[1] + 1)))
 
-    def figures(self, lane: Lane, signals: F64) -> dict[str, F64]:
+    def figures(self, lane: Lane, cells: Cells) -> dict[str, F64]:
         """Return `FIGURES` of C accounts."""
-        return settle(lane, self.orders(lane, signals), self._execution, self._capital)
+        return settle(lane, self.orders(lane, cells), self._execution, self._capital)
 
-    def portfolio(self, lane: Lane, signals: F64) -> Any:
-        """Return vectorbt's `Portfolio` of one account, on one row per bar of the traded span.
+    def portfolio(self, lane: Lane, cells: Cells) -> Any:
+        """Return vectorbt's `Portfolio` of one account."""
+        return of_one(self._run(lane, lane.signals(cells)).portfolio(0, freq=year(lane)))
 
-        Its year is set to the lane's bars per year, so that its annual figures are ours.
-        """
-        # vectorbt annualises by a year of 365 days over `freq`; a bar takes its share of that year.
-        nanoseconds = round(365 * 86_400e9 / lane.bars_per_year)
-        frame = self._run(lane, signals).portfolio(0, freq=f"{nanoseconds}ns")
-        return frame.iloc[0]  # of one column, so that its figures are numbers
-
-    def bytes_per_bar(self, params: dict[str, float]) -> int:
+    def bytes_per_bar(self, *, targets: bool) -> int:
         """Return the memory that one bar of one account takes at the peak."""
-        targets = params["target"] > 0.0 or params["target_atr"] > 0.0
         # vectorbt_run takes a copy of the signals, by kind of column.
-        return max(2 * _SIGNALS + bytes_per_column(1, targets=targets), _SIGNALS + _SETTLE)
+        return 2 * _SIGNALS + bytes_per_column(1, targets=targets)
+
+    def warm_up(self, lane: Lane, cells: Cells) -> None:
+        """Run every kind of column."""
+        lane.signals(cells)
+        signals = np.zeros((sg.N_SIGNALS, 3, len(lane)))
+        signals[[sg.STOP, sg.TARGET, sg.TRAIL, sg.LIMIT]] = np.nan
+        signals[sg.ENTRY, :, 0], signals[sg.EXIT, :, len(lane) // 2], signals[sg.WEIGHT] = 1.0, 1.0, 0.5
+        signals[sg.STOP, 0], signals[sg.TRAIL, 1], signals[sg.TARGET, 2] = 0.5, 0.5, 0.5
+        settle(lane, self._orders(lane, signals), self._execution, self._capital)
 
 
 def settle(lane: Lane, orders: Orders, execution: Execution, capital: float) -> dict[str, F64]:
@@ -157,29 +118,15 @@ def settle(lane: Lane, orders: Orders, execution: Execution, capital: float) -> 
     capital : float
         USD of each account at the first bar.
     """
-    n, t = len(orders.starts) - 1, len(lane)
-    equity, exposure, traded = np.empty((n, t)), np.empty((n, t)), np.empty(n)
-    trips = np.empty((len(orders.rows), st.N_TRIP))
-    bars = lane.bars
-    count = st.settle_nb(
-        orders.rows, orders.starts, capital, bars["open"], bars["close"], bars["split"], bars["dividend"],
-        execution.as_array(), equity, exposure, traded, trips,
-    )  # fmt: skip
-    closed = trips[:count][trips[:count, st.R_CLOSED] > 0.0]
-    activity = activity_figures(equity, exposure, traded, lane.bars_per_year)
-    del exposure
-    figures = {
-        **equity_figures(equity, capital, lane.bars_per_year),
-        **trade_figures(
-            closed[:, st.R_PNL], closed[:, st.R_RETURN], closed[:, st.R_HELD],
-            closed[:, st.R_ACCOUNT].astype(np.int64), n,
-        ),
-        **activity,
-    }  # fmt: skip
-    return {name: figures[name] for name in FIGURES}
+    sums = np.zeros((len(orders.starts) - 1, N_SUMS))
+    settle_all_nb(orders.rows, orders.starts, capital, lane.rows, execution.as_array(), sums)
+    return figures_of(sums, lane)
 
 
-EXECUTORS: dict[str, type[VectorbtExecutor]] = {"vectorbt": VectorbtExecutor}
+EXECUTORS: dict[str, Callable[[Execution, float], Executor]] = {
+    "vectorbt": VectorbtExecutor,
+    "fused": FusedExecutor,
+}
 
 
 def executor_named(name: str, execution: Execution, initial_capital: float) -> Executor:

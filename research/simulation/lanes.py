@@ -8,7 +8,7 @@ its own bars per year. Each distinct feature is computed once, over all symbols.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -19,10 +19,12 @@ from numpy.typing import NDArray
 from research.data import Panel
 from research.errors import NotEnoughHistory
 from research.features.matrix import FeatureStream
+from research.kernels.settle import BARS
+from research.kernels.signals import N_SIGNALS
 from research.request import Prepared, Request
 from research.strategies import Strategy
 
-__all__ = ["Lane", "Lanes", "lay_out"]
+__all__ = ["Cells", "Lane", "Lanes", "lay_out"]
 
 F64 = NDArray[np.float64]
 
@@ -64,18 +66,41 @@ class Lane:
             features={name: values[:n_bars] for name, values in self.features.items()},
         )
 
-    def signals(self, strategy: Strategy, cells: Sequence[Mapping[str, float]]) -> F64:
+    @cached_property
+    def rows(self) -> F64:
+        """The bars as the kernels of a sweep take them, (N_BARS, T)."""
+        return np.stack([self.bars[name] for name in BARS])
+
+    def signals(self, cells: Cells) -> F64:
         """Return the signal rows of some cells, (S, C, T) float64."""
-        out: F64 | None = None
-        for c, cell in enumerate(cells):
-            params = {**self.base, **cell}
-            rows = np.stack([self.features[name] for name in strategy.features(params)])
-            found = strategy.signals(rows, params)
-            if out is None:
-                out = np.empty((found.shape[0], len(cells), found.shape[1]))
-            out[:, c] = found
-        assert out is not None, "a chunk holds at least one cell"
+        names = tuple(cells.rule.parameters)
+        out = np.empty((N_SIGNALS, len(cells), len(self)))
+        for c, (read, vector) in enumerate(zip(cells.reads, cells.vectors.tolist(), strict=True)):
+            params = dict(zip(names, vector, strict=True))
+            rows = np.stack([self.features[name] for name in read])
+            out[:, c] = cells.rule.signals(rows, params)
         return out
+
+
+@dataclass(frozen=True, eq=False)
+class Cells:
+    """Some cells of a sweep, as one lane runs them.
+
+    Attributes
+    ----------
+    rule : Strategy
+    vectors : (C, P) float64
+        All parameters of each cell, in the order of the strategy's kernels.
+    reads : sequence of tuple of str
+        The features that each reads, in that order too.
+    """
+
+    rule: Strategy
+    vectors: F64
+    reads: Sequence[tuple[str, ...]]
+
+    def __len__(self) -> int:
+        return len(self.vectors)
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,7 +11,7 @@ figures say nothing without a correction for the search.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -21,11 +21,10 @@ from numpy.typing import NDArray
 from research.errors import BadValue, NotEnoughHistory, UnknownName
 from research.features.matrix import FeatureStream
 from research.kernels import account as ac
-from research.kernels import signals as sg
 from research.request import Request
 from research.simulation.executors import FIGURES, Executor
 from research.simulation.grid import Grid
-from research.simulation.lanes import Lane, Lanes
+from research.simulation.lanes import Cells, Lane, Lanes
 from research.strategies import Strategy
 
 __all__ = ["Study", "SweepResult"]
@@ -66,18 +65,22 @@ class Study:
         """All symbols, those without a lane included."""
         return self.lanes.panel.symbols
 
-    def params(self, i: int) -> dict[str, float]:
-        """Return all parameters of a cell, as the first lane has them."""
-        return {**self.lanes.lanes[0].base, **self.grid.params(i)}
+    def most(self, name: str) -> float:
+        """Return the largest value of a parameter in any cell."""
+        fixed = {**self.lanes.lanes[0].base, **self.grid.fixed}
+        return float(np.max(self.grid.axes.get(name, fixed[name])))
 
-    def signals(self, lane: Lane, cells: NDArray[np.int64]) -> F64:
-        """Return the signal rows of some cells, (S, C, T), from the features that the lane holds."""
-        return lane.signals(self.rule, [self.grid.params(i) for i in cells.tolist()])
+    def cells(self, lane: Lane, cells: NDArray[np.int64]) -> Cells:
+        """Return some cells as a lane runs them."""
+        known = list(self.rule.parameters)
+        vectors = np.repeat(self.rule.vector({**lane.base, **self.grid.fixed})[None], cells.size, axis=0)
+        vectors[:, [known.index(name) for name in self.grid.names]] = self.grid.cells[cells]
+        return Cells(self.rule, vectors, [self.reads[i] for i in cells.tolist()])
 
     def figures(self, lane: Lane, cells: NDArray[np.int64]) -> dict[str, F64]:
         """Return the figures of some cells, (C,) each, or refuse them naming the first that cannot be run."""
         try:
-            return self.executor.figures(lane, self.signals(lane, cells))
+            return self.executor.figures(lane, self.cells(lane, cells))
         except BadValue as refusal:
             if cells.size == 1:
                 said = ", ".join(f"{k}={v:g}" for k, v in self.grid.params(int(cells[0])).items())
@@ -86,8 +89,8 @@ class Study:
                 self.figures(lane, np.array([cell]))
             raise
 
-    def one(self, symbol: str | None, wanted: dict[str, object]) -> tuple[Lane, F64]:
-        """Return the lane and the signals, (S, 1, T), of one symbol in one cell."""
+    def one(self, symbol: str | None, wanted: dict[str, object]) -> tuple[Lane, Cells]:
+        """Return the lane of one symbol, which holds what the cell reads, and the cell."""
         if symbol is None:
             if len(self.symbols) > 1:
                 raise BadValue(
@@ -104,19 +107,17 @@ class Study:
                 "bars, so it has no account; bring earlier bars or choose shorter windows"
             )
         self.lanes.hold(self.reads[cell])
-        return lane, self.signals(lane, np.array([cell]))
+        return lane, self.cells(lane, np.array([cell]))
 
     def warm_up(self) -> None:
         """Run a few bars through everything, so that compilation counts neither as time nor as memory."""
-        block = self.lanes.panel[:2]
-        values = FeatureStream(block.symbols, self.reads[0]).advance(block)
-        self.rule.signals(np.ascontiguousarray(values[:, 0]), self.params(0))
         lane = self.lanes.lanes[0].head(8)
-        signals = np.zeros((sg.N_SIGNALS, 3, len(lane)))
-        signals[[sg.STOP, sg.TARGET, sg.TRAIL, sg.LIMIT]] = np.nan
-        signals[sg.ENTRY, :, 0], signals[sg.EXIT, :, len(lane) // 2], signals[sg.WEIGHT] = 1.0, 1.0, 0.5
-        signals[sg.STOP, 0], signals[sg.TRAIL, 1], signals[sg.TARGET, 2] = 0.5, 0.5, 0.5
-        self.executor.figures(lane, signals)
+        block = self.lanes.panel[: len(lane)]
+        values = FeatureStream(block.symbols, self.reads[0]).advance(block)
+        self.executor.warm_up(
+            replace(lane, features=dict(zip(self.reads[0], values[:, 0], strict=True))),
+            self.cells(lane, np.zeros(1, dtype=np.int64)),
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -138,7 +139,7 @@ class SweepResult:
     notes : tuple of str
         What the figures do not say by themselves.
     engine : str
-        What ran: "vectorbt, rust" or "vectorbt, numba".
+        What ran: "vectorbt, rust", "vectorbt, numba" or "fused".
     seconds : float
         Wall time of features, signals, orders and figures, compilation excluded.
     peak_mb : float
@@ -258,8 +259,7 @@ class SweepResult:
         >>> bool(abs(portfolio.total_return() - swept.metrics["total_return"][1]) < 1e-10)
         True
         """
-        lane, signals = self.study.one(symbol, dict(params))
-        return self.study.executor.portfolio(lane, signals)
+        return self.study.executor.portfolio(*self.study.one(symbol, dict(params)))
 
     def orders(self, symbol: str | None = None, **params: float) -> pl.DataFrame:
         """Return the orders of one account; parameters as of `portfolio`.
@@ -270,8 +270,8 @@ class SweepResult:
             bar_close, symbol, side ("buy", "sell"), quantity (raw shares), price (USD, slippage
             included), fee (USD).
         """
-        lane, signals = self.study.one(symbol, dict(params))
-        rows = self.study.executor.orders(lane, signals).rows
+        lane, cell = self.study.one(symbol, dict(params))
+        rows = self.study.executor.orders(lane, cell).rows
         return pl.DataFrame(
             {
                 "bar_close": lane.bar_close[rows[:, ac.O_BAR].astype(np.int64)],
