@@ -46,9 +46,9 @@ _SHORT = Execution(dividends=False, allow_short=True, slippage=0.001)
 
 def _cases(some: bool) -> dict[str, Case]:
     """Return the grids, or a part of each axis."""
-    momentum = {"threshold": np.arange(0, 1, 0.125), "min_trend": [40, 50, 60, 70]}
+    momentum = {"threshold": np.arange(0, 1, 0.1), "min_trend": [40, 50, 60, 70]}
     stops = {"stop_atr": [0, 1.5, 3], "risk_aversion": [0, 1]}
-    pairs = {"fast": range(3, 40, 3), "slow": range(20, 140, 12)}
+    pairs = {"fast": range(3, 40, 3), "slow": range(20, 140, 10)}
     cases = {
         "stops": Case("adaptive_momentum", {**momentum, "stop_atr": [0, 1, 2, 4], "vol_target": [0.1, 0.4]},
                       {}, _PLAIN, ("AAPL", "IBM")),
