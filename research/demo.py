@@ -1,15 +1,17 @@
 """The tour: the main job on five real stocks, from bars to a replay that makes the same orders.
 
-1. The old rule and the score-based one are backtested day by day on one account.
+1. The old rule, the score-based one and the two that ask a model are backtested day by day on one account.
 2. A grid of parameters is swept with vectorbt and drawn as a heatmap.
 3. The live runner replays the same bars one at a time, and its orders are held
    against the backtest's, number by number.
-4. Report, heatmap, signals and tables are written to a folder.
+4. The future is replaced at some instants, and what was known then compared.
+5. Report, heatmap, signals and tables are written to a folder.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import tempfile
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -25,18 +27,32 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from live.replay import open_replay
 from research.data import load_sample
 from research.errors import OnepathError
+from research.evidence.audit import audit, audit_bars, audit_settings
 from research.files import output_folder
+from research.learning.settings import LearningSettings
 from research.report.export import export_signals, write_table
 from research.report.tearsheet import report_html, summary, write_text
 from research.report.terminal import comparison
-from research.request import Request
+from research.request import TRAIN_FRACTION, Request
 from research.simulation.backtest import BacktestResult, backtest
 from research.simulation.sweep import SweepResult, sweep
+from research.strategies import strategy_named
 
 __all__ = ["GRID", "matched_orders", "tour"]
 
-STRATEGIES = ("ma_crossover", "adaptive_momentum")
+STRATEGIES = ("ma_crossover", "adaptive_momentum", "ml_driven", "mean_reversion_ml")
+# Replayed from this day on; bar by bar a model is asked thousands of times, so its replay is the shorter one.
+REPLAYED: dict[str, str | None] = {"ma_crossover": None, "adaptive_momentum": None, "ml_driven": "2011-01-01"}
 SWEPT = "adaptive_momentum"
+AUDITED, INSTANTS = "ml_driven", 4
+LABELS = {
+    "ma_crossover": "ma_crossover (old rule)",
+    "adaptive_momentum": "adaptive_momentum (scores)",
+    "ml_driven": "ml_driven (models)",
+    "mean_reversion_ml": "mean_reversion_ml (models)",
+}
+# Lighter than the defaults, so that the tour stays a minute; the tour says so.
+LEARNING = LearningSettings(retrain_every=252, max_rows=600, importance=False)
 # 15 × 9 × 8 = 1,080 cells, each on every symbol.
 GRID: dict[str, list[float]] = {
     "threshold": [round(0.1 * i, 1) for i in range(15)],
@@ -70,16 +86,19 @@ def tour(out: Path, console: Console | None = None) -> dict[str, Any]:
     symbols = bars["symbol"].unique().sort().to_list()
     span = f"{str(bars['bar_close'].min())[:10]} to {str(bars['bar_close'].max())[:10]}"
     console.print(f"[bold]onepath[/] on {bars.height:,} daily bars of {', '.join(symbols)}, {span}")
+    console.print(
+        f"models here are retrained every {LEARNING.retrain_every} bars on at most {LEARNING.max_rows:,} "
+        "rows, lighter than the defaults"
+    )
     console.print("first run: kernels are compiled once, which takes a minute; later runs load them\n")
 
     with _progress(console) as progress:
         task = progress.add_task("backtests", total=len(STRATEGIES))
         results: list[BacktestResult] = []
         for name in STRATEGIES:
-            results.append(backtest(Request(name), bars))
+            results.append(backtest(_request(name), bars))
             progress.advance(task)
-    labels = ("ma_crossover (old rule)", "adaptive_momentum (scores)")
-    columns = {label: r.stats for label, r in zip(labels, results, strict=True)}
+    columns = {LABELS[r.request.strategy]: r.stats for r in results}
     begin, end = results[0].equity["bar_close"][0], results[0].equity["bar_close"][-1]
     title = f"Backtests on one account, traded {begin:%Y-%m-%d} to {end:%Y-%m-%d}, after costs"
     console.print(comparison(columns | {"buy and hold": results[0].benchmark}, title, SHOWN))
@@ -95,25 +114,45 @@ def tour(out: Path, console: Console | None = None) -> dict[str, Any]:
 
     replays = {}
     with _progress(console) as progress:
-        for name, result in zip(STRATEGIES, results, strict=True):
+        for name, start in REPLAYED.items():
+            request = _request(name, start)
+            result = results[STRATEGIES.index(name)] if start is None else backtest(request, bars)
             task = progress.add_task(
                 f"replay {name}", total=len(result.prepared.panel) - result.prepared.first
             )
-            replays[name] = _replay(name, bars, result, partial(progress.advance, task))
-    for name, (made, matched) in replays.items():
+            made, matched = _replay(request, bars, result, partial(progress.advance, task))
+            replays[name] = {"orders": made, "matched": matched, "backtest": result.orders.height}
+    for name, replay in replays.items():
+        since = "" if REPLAYED[name] is None else f" from {REPLAYED[name]}"
         console.print(
-            f"live.runner --replay, {name}: {made} orders, {matched} of the backtest's "
-            f"{results[STRATEGIES.index(name)].orders.height} matched in every number"
+            f"live.runner --replay, {name}{since}: {replay['orders']} orders, {replay['matched']} of the "
+            f"backtest's {replay['backtest']} matched in every number"
         )
+
+    with _progress(console) as progress:
+        task = progress.add_task(f"audit {AUDITED}", total=None)
+        audited = audit(
+            audit_bars(bars),
+            AUDITED,
+            instants=INSTANTS,
+            jobs=os.cpu_count() or 1,
+            learning=audit_settings(),
+            on_step=partial(progress.advance, task),
+        )
+    console.print(
+        f"audit of {AUDITED}: the future replaced at {INSTANTS} instants, {audited.differences} "
+        "differences in what was known; python -m research audit asks all four strategies, and planted leaks"
+    )
 
     told = {
         **summary(results),
+        "audit": {"strategy": AUDITED, "instants": INSTANTS, "differences": audited.differences},
         "sweep": _sweep_summary(swept),
-        "replay": {name: {"orders": made, "matched": matched} for name, (made, matched) in replays.items()},
+        "replay": replays,
     }
     _write(folder, bars, results, swept, told, console)
-    for name, result in zip(STRATEGIES, results, strict=True):
-        if not replays[name][0] == replays[name][1] == result.orders.height:
+    for name, replay in replays.items():
+        if not replay["orders"] == replay["matched"] == replay["backtest"]:
             raise OnepathError(
                 f"the replay of {name} differs from its backtest, which must never happen; "
                 f"report it together with {folder}"
@@ -121,12 +160,25 @@ def tour(out: Path, console: Console | None = None) -> dict[str, Any]:
     return told
 
 
+def _request(name: str, start: str | None = None) -> Request:
+    """Return the run of a strategy, its model learning as the tour has time for.
+
+    With a start, the bars before it are there to learn from, so none of the span is reserved.
+    """
+    return Request(
+        name,
+        start=start,
+        train_fraction=TRAIN_FRACTION if start is None else 0.0,
+        learning=LEARNING if strategy_named(name).model is not None else None,
+    )
+
+
 def _replay(
-    name: str, bars: pl.DataFrame, result: BacktestResult, on_bar: Callable[[], None]
+    request: Request, bars: pl.DataFrame, result: BacktestResult, on_bar: Callable[[], None]
 ) -> tuple[int, int]:
     """Replay a strategy through the live runner; return its orders, and how many are the backtest's."""
     with tempfile.TemporaryDirectory() as scratch:
-        replay = open_replay(Request(name), bars, Path(scratch) / "journal.sqlite")
+        replay = open_replay(request, bars, Path(scratch) / "journal.sqlite")
         replay.runner.run(on_bar=on_bar)
         fills = replay.journal.rows(
             "SELECT bar_close, symbol, side, reason, quantity, price, fee FROM fills ORDER BY seq"
@@ -191,10 +243,10 @@ def _write(
     write_text(json.dumps(told, indent=2) + "\n", folder / "summary.json")
     console.print(f"\nwritten to {escape(str(folder.resolve()))}:")
     for name, what in (
-        ("report.html", "equity, drawdown, trades and what blocked entries"),
+        ("report.html", "equity, drawdown, trades, weights of the models, what blocked entries"),
         ("heatmap.html", "Sharpe ratio over the grid, further parameters on sliders"),
         ("signals.csv", "every score, entry, exit, weight, stop, target, trail"),
-        ("trades.csv", "round trips of both strategies"),
+        ("trades.csv", "round trips of all strategies"),
         ("summary.json", "every figure"),
     ):
         console.print(f"  {name:<13} {what}")

@@ -1,4 +1,4 @@
-"""The tour, on the sample's last years and a small grid: it ends with matched orders and five files."""
+"""The tour, on two symbols and a small grid: it ends with matched orders and five files."""
 
 import json
 
@@ -8,15 +8,19 @@ from rich.console import Console
 
 from research import demo
 from research.data import load_sample
+from research.evidence.audit import audit_settings
+from research.strategies import STRATEGIES
 
 
 @pytest.fixture(scope="module")
 def toured(tmp_path_factory):
     folder = tmp_path_factory.mktemp("demo")
-    bars = load_sample(["AAPL", "IBM"]).filter(pl.col("bar_close").dt.year() >= 2009)
+    bars = load_sample(["AAPL", "IBM"]).filter(pl.col("bar_close").dt.year() >= 2003)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(demo, "load_sample", lambda: bars)
         patch.setattr(demo, "GRID", {"threshold": [0.0, 0.5], "stop_atr": [2.0, 3.0], "min_trend": [50.0]})
+        patch.setattr(demo, "LEARNING", audit_settings(retrain_every=252))
+        patch.setattr(demo, "INSTANTS", 2)
         console = Console(record=True, width=100)
         told = demo.tour(folder / "out", console)
     return folder / "out", told, console.export_text()
@@ -25,10 +29,18 @@ def toured(tmp_path_factory):
 def test_every_order_of_the_replay_is_the_backtests(toured):
     _, told, text = toured
     for name, replay in told["replay"].items():
-        stats = told["strategies"][name]["stats"]
-        assert replay["orders"] == replay["matched"] > 0
-        assert replay["orders"] == 2 * stats["trades"] + stats["open_trades"]
+        assert replay["orders"] == replay["matched"] == replay["backtest"] > 0
+        if demo.REPLAYED[name] is None:
+            stats = told["strategies"][name]["stats"]
+            assert replay["orders"] == 2 * stats["trades"] + stats["open_trades"]
         assert f"{replay['matched']} of the backtest's {replay['orders']} matched" in " ".join(text.split())
+
+
+def test_all_strategies_are_there_and_the_audit_speaks(toured):
+    _, told, text = toured
+    assert set(told["strategies"]) == set(STRATEGIES) == set(demo.LABELS)
+    assert told["audit"] == {"strategy": "ml_driven", "instants": 2, "differences": 0}
+    assert "0 differences in what was known" in " ".join(text.split())
 
 
 def test_files_are_where_it_says(toured):

@@ -169,8 +169,15 @@ def test_foreign_and_broken_snapshots_are_refused(panel, monkeypatch):
     live = engine("ma_crossover")
     live.advance(panel[:300])
     saved = live.snapshot()
-    for broken in (b"", b"not a snapshot", saved[: len(saved) // 2]):
-        with pytest.raises(SnapshotMismatch, match="cannot be read"):
+    flipped = bytearray(saved)
+    flipped[len(saved) // 2] ^= 1
+    for broken, said in (
+        (b"", "no engine snapshot"),
+        (b"not a snapshot", "no engine snapshot"),
+        (saved[: len(saved) // 2], "damaged or cut short"),
+        (bytes(flipped), "damaged or cut short"),
+    ):
+        with pytest.raises(SnapshotMismatch, match=said):
             UnifiedTradingEngine.restore(broken)
     monkeypatch.setattr("research.engine.kernel_hash", lambda: "0" * 16)
     with pytest.raises(SnapshotMismatch, match="was made by kernels"):

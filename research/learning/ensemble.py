@@ -65,6 +65,10 @@ class Failure(NamedTuple):
     why: str
 
 
+# Below this many rows, starting threads costs more than the models take to answer.
+_WORTH_THREADS = 256
+
+
 class Ensemble:
     """Champions and challengers, by learner.
 
@@ -157,7 +161,7 @@ class Ensemble:
             return None
 
         failed: dict[str, Failure] = {}
-        for k, failure in enumerate(self._side_by_side(ask, len(models))):
+        for k, failure in enumerate(self._side_by_side(ask, len(models), pays=symbol.size >= _WORTH_THREADS)):
             name = self.learners[k % len(self.learners)]
             if failure is not None and (name not in failed or failure.bar < failed[name].bar):
                 failed[name] = failure
@@ -271,8 +275,11 @@ class Ensemble:
                 self.challengers[k] = model
         return told
 
-    def _side_by_side(self, work: Callable[[int], Told | None], count: int) -> list[Told | None]:
-        if self.jobs == 1 or count < 2:
+    def _side_by_side(
+        self, work: Callable[[int], Told | None], count: int, *, pays: bool = True
+    ) -> list[Told | None]:
+        """Do some work for each model, in threads where that pays."""
+        if self.jobs == 1 or count < 2 or not pays:
             return [work(k) for k in range(count)]
         with ThreadPoolExecutor(min(self.jobs, count)) as pool:
             return list(pool.map(work, range(count)))

@@ -19,6 +19,7 @@ import sys
 import time
 from collections.abc import Sequence
 from contextlib import contextmanager
+from unittest.mock import patch
 
 import numpy as np
 
@@ -57,12 +58,9 @@ class Clock:
 def clocked():
     """Clock every fit, and every prediction that the ensemble asks for."""
     fits, predictions = Clock(), Clock()
-    fit, answer = contract.Learner.fit, ensemble._answer
-    contract.Learner.fit, ensemble._answer = fits.timed(fit), predictions.timed(answer)
-    try:
+    fit, answer = fits.timed(contract.Learner.fit), predictions.timed(ensemble._answer)
+    with patch.object(contract.Learner, "fit", fit), patch.object(ensemble, "_answer", answer):
         yield fits, predictions
-    finally:
-        contract.Learner.fit, ensemble._answer = fit, answer
 
 
 def walk_forward(bars: int, *, importance: bool) -> tuple[float, Clock, Clock, int]:
@@ -79,6 +77,7 @@ def walk_forward(bars: int, *, importance: bool) -> tuple[float, Clock, Clock, i
         begun = time.perf_counter()
         run = engine.advance(prepared.panel)
         seconds = time.perf_counter() - begun
+    assert run.spoken is not None
     retrained = sum(h.kind == "fit" for h in run.spoken.happenings)
     return seconds, fits, predictions, retrained
 
@@ -109,10 +108,8 @@ def latest_bar(symbols: int, repeats: int) -> tuple[list[float], list[float], bo
     begin = bars - repeats
     made.advance(panel[:begin], features[:, :, :begin], wishes[:, :, :begin])
     whole, speak = [], []
-    asking, clock = ensemble.Ensemble.speak, Clock()
-    ensemble.Ensemble.speak = clock.timed(asking)
-    challenged = True
-    try:
+    clock, challenged = Clock(), True
+    with patch.object(ensemble.Ensemble, "speak", clock.timed(ensemble.Ensemble.speak)):
         for i in range(begin, bars):
             before, fits = clock.seconds, made.belief.carried[0]
             begun = time.perf_counter()
@@ -123,8 +120,6 @@ def latest_bar(symbols: int, repeats: int) -> tuple[list[float], list[float], bo
             whole.append(1e3 * seconds)
             speak.append(1e3 * (clock.seconds - before))
             challenged &= all(made.ensemble.challengers)
-    finally:
-        ensemble.Ensemble.speak = asking
     return whole, speak, challenged
 
 

@@ -11,8 +11,8 @@ from research.learning.labels import Matured
 
 def matured(*rows):
     """Labels as (t_end, symbol, birth, net)."""
-    columns = [np.array([row[k] for row in rows], dtype=np.int64) for k in range(3)]
-    return Matured(*columns, np.array([row[3] for row in rows], dtype=float), columns[0] * 0)
+    t_end, symbol, birth = (np.array([row[k] for row in rows], dtype=np.int64) for k in range(3))
+    return Matured(t_end, symbol, birth, np.array([row[3] for row in rows], dtype=float), t_end * 0)
 
 
 def features(bars, symbols=2, count=3):

@@ -106,7 +106,8 @@ def p_values(count: int, bars: int, shifts: int, first: int = 0) -> tuple[np.nda
 
     Where nothing is held there is nothing to shift; a market is passed over for that, never for its p-value.
     """
-    found, seed = [], first
+    found: list[tuple[float, float]] = []
+    seed = first
     while len(found) < count:
         p, held = p_value(seed, bars, shifts)
         if held > 0.0:
