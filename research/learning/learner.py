@@ -106,6 +106,11 @@ class OnlineLearner:
         """Names of the experts, in the order of their weights."""
         return (*self.settings.learners, "base_rate", "equal_weight")
 
+    @property
+    def history(self) -> History:
+        """Feature rows and settled labels of the last bars; to be read, not changed."""
+        return self._history
+
     def advance(self, panel: Panel, features: F64, candidates: F64) -> Spoken:
         """Take the next bars.
 
