@@ -52,23 +52,22 @@ def backtest(
     bars = asked.read()
     result = run_backtest(asked.request(), bars)
     show_result(result)
+    evidence = {}
     if result.spoken is not None:
         from research.evidence.baselines import baselines, shift_null
         from research.evidence.coverage import coverage_curve
         from research.evidence.influence import influence_of
+        from research.report.beside import Evidence
         from research.report.terminal import show_evidence
 
-        show_evidence(
-            result,
-            baselines(result, bars),
-            shift_null(result),
-            influence_of(result, seed=asked.seed),
-            coverage_curve(result.spoken, first=result.prepared.trade_from),
-        )
+        found = Evidence(baselines(result, bars), shift_null(result), influence_of(result, seed=asked.seed))
+        curve = coverage_curve(result.spoken, first=result.prepared.trade_from)
+        show_evidence(result, found.baselines, found.null, found.influence, curve)
+        evidence[result.request.strategy] = found
     if out is not None:
         from research.report.tearsheet import write_report
 
-        for path in write_report([result], output_folder(out)):
+        for path in write_report([result], output_folder(out), evidence=evidence):
             typer.echo(f"wrote {path}")
 
 

@@ -14,11 +14,11 @@ from plotly.subplots import make_subplots
 
 from research.simulation.backtest import BacktestResult
 
-__all__ = ["equity_figure", "funnel_figure", "trades_figure"]
+__all__ = ["COLOURS", "GREY", "LAYOUT", "equity_figure", "funnel_figure", "trades_figure"]
 
 COLOURS = ("#1f5fa8", "#d1751b", "#2e8b57", "#8a4fa3", "#b03a48")
 GREY = "#8a8a8a"
-_LAYOUT: dict[str, Any] = {
+LAYOUT: dict[str, Any] = {
     "template": "plotly_white",
     "font": {"family": "system-ui, sans-serif", "size": 13},
     "margin": {"l": 80, "r": 30, "t": 60, "b": 60},
@@ -54,7 +54,7 @@ def equity_figure(results: Sequence[BacktestResult]) -> go.Figure:
     sheet.update_yaxes(title_text="% of equity", row=3, col=1)
     sheet.update_xaxes(title_text="close of the bar (UTC)", row=3, col=1)
     sheet.update_annotations(x=0.5, font_size=13)
-    sheet.update_layout(**{**_LAYOUT, "height": 820, "legend": {**_LAYOUT["legend"], "y": 1.04}})
+    sheet.update_layout(**{**LAYOUT, "height": 820, "legend": {**LAYOUT["legend"], "y": 1.04}})
     return sheet
 
 
@@ -69,7 +69,7 @@ def trades_figure(results: Sequence[BacktestResult]) -> go.Figure:
             marker_color=colour, opacity=0.6, xbins={"size": 2.0},
         )  # fmt: skip
     sheet.update_layout(
-        **{**_LAYOUT, "hovermode": "closest"}, barmode="overlay", height=380,
+        **{**LAYOUT, "hovermode": "closest"}, barmode="overlay", height=380, showlegend=True,
         xaxis_title="return of the trade after all costs, % of its entry value", yaxis_title="closed trades",
     )  # fmt: skip
     return sheet
@@ -86,9 +86,9 @@ def funnel_figure(results: Sequence[BacktestResult]) -> go.Figure:
             marker_color=colour, text=[f"{n:,} ({100 * n / total:.1f} %)" for n in counts.values()],
             textposition="outside", cliponaxis=False,
         )  # fmt: skip
-    layout = {**_LAYOUT, "hovermode": "closest", "margin": {**_LAYOUT["margin"], "l": 190, "r": 130}}
+    layout = {**LAYOUT, "hovermode": "closest", "margin": {**LAYOUT["margin"], "l": 190, "r": 130}}
     sheet.update_layout(
         **layout, height=430, barmode="group", xaxis_title="symbol-bars of the traded span",
-        yaxis={"autorange": "reversed"},
+        yaxis={"autorange": "reversed", "ticks": "outside", "ticklen": 6, "tickcolor": "white"},
     )  # fmt: skip
     return sheet

@@ -11,12 +11,15 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 
 import polars as pl
 
 from research.files import replacing
+from research.report.beside import Evidence, evidence_html
 from research.report.curves import equity_figure, funnel_figure, trades_figure
 from research.report.export import write_table
+from research.report.learning import learning_figures
 from research.report.terminal import ROWS, figure
 from research.simulation.backtest import BacktestResult
 
@@ -51,7 +54,12 @@ li {{ max-width: 75ch }} code {{ background: #f3f3f3; padding: 0 .25em }}
 """
 
 
-def report_html(results: Sequence[BacktestResult], extra: str = "") -> str:
+def report_html(
+    results: Sequence[BacktestResult],
+    extra: str = "",
+    *,
+    evidence: Mapping[str, Evidence] = MappingProxyType({}),
+) -> str:
     """Return the whole page as text.
 
     Parameters
@@ -60,6 +68,8 @@ def report_html(results: Sequence[BacktestResult], extra: str = "") -> str:
         At least one, all over the same symbols and span.
     extra : str
         HTML put before the notes.
+    evidence : mapping of str to Evidence
+        By strategy; nothing is computed that is not given.
     """
     first = results[0]
     panel, begin = first.prepared.panel, first.prepared.trade_from
@@ -74,10 +84,12 @@ def report_html(results: Sequence[BacktestResult], extra: str = "") -> str:
         for r in results
     )
     drawn = [
-        ("Equity, drawdown, exposure", equity_figure(results)),
-        ("Closed trades", trades_figure(results)),
-        ("What blocked entries", funnel_figure(results)),
+        ("Equity, drawdown, exposure", "", equity_figure(results)),
+        ("Closed trades", "", trades_figure(results)),
+        ("What blocked entries", "", funnel_figure(results)),
     ]
+    for r in results:
+        drawn += learning_figures(r)
     rules = (
         f"{', '.join(panel.symbols)} on one account of {first.request.initial_capital:,.0f} USD. Traded "
         f"{traded}; the bars of the span before that are reserved for training. Decided at the close, filled "
@@ -92,12 +104,16 @@ def report_html(results: Sequence[BacktestResult], extra: str = "") -> str:
         "<h2>Figures</h2>",
         _table(columns),
     ]
-    for i, (title, drawing) in enumerate(drawn):
+    for i, (title, caption, drawing) in enumerate(drawn):
         script = "inline" if i == 0 else False
         parts += [
             f"<h2>{html.escape(title)}</h2>",
+            f"<p>{html.escape(caption)}</p>" if caption else "",
             drawing.to_html(full_html=False, include_plotlyjs=script, config={"displaylogo": False}),
         ]
+    parts += [
+        evidence_html(r, evidence[r.request.strategy]) for r in results if r.request.strategy in evidence
+    ]
     parts += [
         extra,
         "<h2>Notes</h2><ul>" + "".join(f"<li>{html.escape(n)}</li>" for n in notes) + "</ul>",
@@ -114,13 +130,18 @@ def write_text(text: str, path: Path) -> Path:
     return path
 
 
-def write_report(results: Sequence[BacktestResult], folder: Path) -> list[Path]:
+def write_report(
+    results: Sequence[BacktestResult],
+    folder: Path,
+    *,
+    evidence: Mapping[str, Evidence] = MappingProxyType({}),
+) -> list[Path]:
     """Write report.html, trades.csv, orders.csv, decisions.parquet and summary.json; return their paths."""
     named = [(r.request.strategy, r) for r in results]
     trades = pl.concat([r.trades.select(pl.lit(name).alias("strategy"), pl.all()) for name, r in named])
     orders = pl.concat([r.orders.select(pl.lit(name).alias("strategy"), pl.all()) for name, r in named])
     written = [
-        write_text(report_html(results), folder / "report.html"),
+        write_text(report_html(results, evidence=evidence), folder / "report.html"),
         write_table(trades, folder / "trades.csv"),
         write_table(orders, folder / "orders.csv"),
         write_text(json.dumps(summary(results), indent=2) + "\n", folder / "summary.json"),

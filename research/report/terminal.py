@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 
 import polars as pl
+from rich.box import SIMPLE
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -14,14 +15,15 @@ from research.evidence.baselines import Null
 from research.evidence.influence import Influence
 from research.simulation.backtest import BacktestResult
 
-__all__ = ["ROWS", "comparison", "show_evidence", "show_result"]
+__all__ = ["BESIDE", "ROWS", "beside", "comparison", "figure", "share", "show_evidence", "show_result"]
 
 
 def _percent(value: float) -> str:
     return f"{100.0 * value:+.1f} %"
 
 
-def _share(value: float) -> str:
+def share(value: float) -> str:
+    """Return a fraction as percent without a sign."""
     return f"{100.0 * value:.1f} %"
 
 
@@ -43,21 +45,30 @@ ROWS: Mapping[str, tuple[str, Callable[[float], str]]] = {
     "trades": ("closed trades", _count),
     "total_return": ("total return", _percent),
     "annual_return": ("annual return", _percent),
-    "volatility": ("annual volatility", _share),
+    "volatility": ("annual volatility", share),
     "sharpe_ratio": ("Sharpe ratio", _number),
     "sortino_ratio": ("Sortino ratio", _number),
     "calmar_ratio": ("Calmar ratio", _number),
     "max_drawdown": ("maximum drawdown", _percent),
     "max_drawdown_bars": ("longest drawdown, bars", _count),
-    "win_rate": ("win rate", _share),
+    "win_rate": ("win rate", share),
     "profit_factor": ("profit factor", _number),
     "expectancy": ("expectancy per trade", _money),
     "average_trade": ("average trade", _percent),
-    "exposure": ("average exposure", _share),
+    "exposure": ("average exposure", share),
     "turnover": ("turnover per year, × equity", _number),
     "costs_paid": ("costs paid", _money),
     "dividends_received": ("dividends received", _money),
     "ambiguous_bars": ("bars with stop and target, stop taken", _count),
+}
+# Of a run and those it is held against: the figures, and headings short enough for 80 characters.
+BESIDE: Mapping[str, str] = {
+    "trades": "trades",
+    "total_return": "return",
+    "sharpe_ratio": "Sharpe",
+    "max_drawdown": "drawdown",
+    "exposure": "exposure",
+    "costs_paid": "costs",
 }
 
 
@@ -77,6 +88,19 @@ def comparison(
         table.add_column(escape(name), justify="right")
     for key in keys or ROWS:
         table.add_row(ROWS[key][0], *(figure(key, stats) for stats in columns.values()))
+    return table
+
+
+def beside(runs: Mapping[str, Mapping[str, float]], title: str) -> Table:
+    """Return a table with one row per run: many runs, few figures, 80 characters."""
+    # Without lines between columns the names fit too.
+    table = Table(title=escape(title), title_justify="left", title_style="bold", box=SIMPLE,
+                  show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))  # fmt: skip
+    table.add_column("", no_wrap=True)
+    for head in BESIDE.values():
+        table.add_column(head, justify="right", no_wrap=True)
+    for name, stats in runs.items():
+        table.add_row(escape(name), *(figure(key, stats) for key in BESIDE))
     return table
 
 
@@ -119,17 +143,16 @@ def show_evidence(
         `coverage_curve`.
     """
     console = console or Console(highlight=False)
-    columns = {result.request.strategy: result.stats, **found}
-    keys = ("trades", "total_return", "sharpe_ratio", "max_drawdown", "exposure", "costs_paid")
-    console.print(comparison(columns, "Beside it, on the same bars at the same costs", keys))
+    runs = {result.request.strategy: result.stats, **found}
+    console.print(beside(runs, "Beside it, on the same bars at the same costs"))
     console.print(
         f"null: p = {null.p_value:.3f} that its positions at another time had its Sharpe ratio "
         f"({null.shifts:,} circular shifts)"
     )
     for name, one in heard.changes.items():
-        sizes = "" if math.isnan(one.sizes) else f", {_share(one.sizes)} of the sizes in common"
+        sizes = "" if math.isnan(one.sizes) else f", {share(one.sizes)} of the sizes in common"
         console.print(
-            f"{name} predictions change {_share(one.entries)} of the entries{sizes} "
+            f"{name} predictions change {share(one.entries)} of the entries{sizes} "
             f"({one.before} before, {one.after} after)"
         )
     verdict = "passes" if heard.passed else "FAILS: it does not listen to its model"
@@ -144,7 +167,7 @@ def show_evidence(
             continue
         table.add_row(
             f"{row['threshold']:.2f}{' (asked)' if here else ''}",
-            *(_share(row[name]) for name in ("coverage", "accuracy", "won")),
+            *(share(row[name]) for name in ("coverage", "accuracy", "won")),
             *(_count(row[name]) for name in ("n", "effective_n")),
         )
     console.print(table)
