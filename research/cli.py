@@ -44,23 +44,31 @@ def backtest(
 ) -> None:
     """Backtest a strategy day by day on one account, beside buy and hold."""
     from research.files import output_folder, require_writable
+    from research.report.progress import bars_shown, steps_shown
     from research.report.terminal import show_result
     from research.simulation.backtest import backtest as run_backtest
 
     if out is not None:
         require_writable(out)
-    bars = asked.read()
-    result = run_backtest(asked.request(), bars)
+    request, bars = asked.request(), asked.read()
+    with bars_shown("backtest", bars["bar_close"].n_unique()) as on_bars:
+        result = run_backtest(request, bars, on_bars=on_bars)
     show_result(result)
     evidence = {}
-    if result.spoken is not None:
+    if request.model is not None:
+        # They learn with the strategy from its first label on, which lies in the bars that trained the model.
+        typer.echo("baselines and the model-influence gate need a run without --model")
+    elif result.spoken is not None:
         from research.evidence.baselines import baselines, shift_null
         from research.evidence.coverage import coverage_curve
         from research.evidence.influence import influence_of
         from research.report.beside import Evidence
         from research.report.terminal import show_evidence
 
-        found = Evidence(baselines(result, bars), shift_null(result), influence_of(result, seed=asked.seed))
+        with steps_shown("baselines") as told:
+            beside = baselines(result, bars, told=told)
+            told("influence")
+            found = Evidence(beside, shift_null(result), influence_of(result, seed=asked.seed))
         curve = coverage_curve(result.spoken, first=result.prepared.trade_from)
         show_evidence(result, found.baselines, found.null, found.influence, curve)
         evidence[result.request.strategy] = found

@@ -150,11 +150,12 @@ class Carried:
             `held`, (N,) int64, bars of each symbol; `tails`, (N, N_COLUMNS, keep), these bars, oldest
             first; `states`, (N, S).
         """
-        keep = self._plan.keep
+        keep, read = self._plan.keep, np.flatnonzero(self._plan.reads)
         held = np.minimum(self._filled, keep)
         tails = np.zeros((self._symbols, N_COLUMNS, keep))
         for j, (n, end) in enumerate(zip(held, self._filled, strict=True)):
-            tails[j, :, :n] = self._lane(j)[:, end - n : end]
+            # A column that no step reads is not kept up; what lies there depends on the blocks so far.
+            tails[j, read, :n] = self._lane(j)[read, end - n : end]
         return {"held": held, "tails": tails, "states": self._states}
 
     def read(self, parts: dict[str, NDArray[np.generic]]) -> None:

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-__all__ = ["bars_shown"]
+__all__ = ["bars_shown", "steps_shown"]
 
 
 @contextmanager
@@ -35,3 +35,20 @@ def bars_shown(what: str, total: int) -> Iterator[Callable[[int], None] | None]:
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task(what, total=total)
         yield lambda n: progress.advance(task, n)
+
+
+@contextmanager
+def steps_shown(what: str) -> Iterator[Callable[[str], None]]:
+    """Show, where somebody can see it, which step of some work goes on; give a function that is told it.
+
+    Parameters
+    ----------
+    what : str
+    """
+    if not sys.stderr.isatty():
+        yield lambda _: None
+        return
+    from rich.console import Console
+
+    with Console(stderr=True).status(what) as status:
+        yield lambda step: status.update(f"{what}: {step}")

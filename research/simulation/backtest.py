@@ -9,7 +9,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -186,10 +186,15 @@ def run_unified_backtest(
     return backtest(request, load_sample() if bars is None else bars)
 
 
-def backtest(request: Request, bars: pl.DataFrame) -> BacktestResult:
-    """Run a request over a bar table; `run_unified_backtest` with the request already made."""
+def backtest(
+    request: Request, bars: pl.DataFrame, *, on_bars: Callable[[int], None] | None = None
+) -> BacktestResult:
+    """Run a request over a bar table; `run_unified_backtest` with the request already made.
+
+    `on_bars` is told how many bars a strategy's model has just learned from.
+    """
     prepared = request.prepare(bars)
-    engine = UnifiedTradingEngine.of(request, prepared)
+    engine = UnifiedTradingEngine.of(request, prepared, on_bars=on_bars)
     run = engine.advance(prepared.panel)
     return _result(request, prepared, engine, run)
 
