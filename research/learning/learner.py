@@ -42,7 +42,7 @@ __all__ = ["OnlineLearner"]
 F64 = NDArray[np.float64]
 _ARRAYS = "state.npz"
 # Importance: labels that overlap repeat each other, so a few rows say what many would.
-_ASKED_ROWS = 45
+_ASKED_ROWS = 36
 _REPEATS = 2
 
 
