@@ -42,7 +42,7 @@ __all__ = ["GRID", "matched_orders", "tour"]
 
 STRATEGIES = ("ma_crossover", "adaptive_momentum", "ml_driven", "mean_reversion_ml")
 # Replayed from this day on; bar by bar a model is asked thousands of times, so its replay is the shorter one.
-REPLAYED: dict[str, str | None] = {"ma_crossover": None, "adaptive_momentum": None, "ml_driven": "2011-01-01"}
+REPLAYED: dict[str, str | None] = {"ma_crossover": None, "adaptive_momentum": None, "ml_driven": "2012-01-01"}
 SWEPT = "adaptive_momentum"
 AUDITED, INSTANTS = "ml_driven", 4
 LABELS = {
@@ -52,7 +52,9 @@ LABELS = {
     "mean_reversion_ml": "mean_reversion_ml (models)",
 }
 # Lighter than the defaults, so that the tour stays a minute; the tour says so.
-LEARNING = LearningSettings(retrain_every=252, max_rows=600, importance=False)
+LEARNING = LearningSettings(
+    learners=("random_forest", "lightgbm"), retrain_every=252, max_rows=600, importance=False
+)
 # 15 × 9 × 8 = 1,080 cells, each on every symbol.
 GRID: dict[str, list[float]] = {
     "threshold": [round(0.1 * i, 1) for i in range(15)],
@@ -87,8 +89,8 @@ def tour(out: Path, console: Console | None = None) -> dict[str, Any]:
     span = f"{str(bars['bar_close'].min())[:10]} to {str(bars['bar_close'].max())[:10]}"
     console.print(f"[bold]onepath[/] on {bars.height:,} daily bars of {', '.join(symbols)}, {span}")
     console.print(
-        f"models here are retrained every {LEARNING.retrain_every} bars on at most {LEARNING.max_rows:,} "
-        "rows, lighter than the defaults"
+        f"models here are {len(LEARNING.learners)} learners, fitted every {LEARNING.retrain_every} bars on "
+        f"{LEARNING.max_rows} rows at most: lighter than the defaults"
     )
     console.print("first run: kernels are compiled once, which takes a minute; later runs load them\n")
 
