@@ -25,7 +25,7 @@ from research.errors import BadValue
 from research.evidence.metrics import equity_stats
 from research.evidence.voices import instead, learning_of, said_by, spoken_by, voice
 from research.kernels import account as ac
-from research.kernels import online
+from research.kernels import belief as be
 from research.request import Request
 from research.simulation.backtest import BacktestResult, again, backtest
 
@@ -99,7 +99,7 @@ def always_up(result: BacktestResult) -> Alter:
     """Return the words of a model that is sure of every trade it is asked about."""
     said = np.full(spoken_by(result).predictions.shape[1:], 1.0)
     sure = voice(result, said, calibrated=False)
-    sure[online.CONFIDENCE] = np.where(np.isnan(sure[online.PROBABILITY]), np.nan, 1.0)
+    sure[be.CONFIDENCE] = np.where(np.isnan(sure[be.PROBABILITY]), np.nan, 1.0)
     return instead(sure)
 
 

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 import polars as pl
 
-from research.kernels import online
+from research.kernels import belief as be
 from research.learning.labels import effective_size, uniqueness
 from research.learning.spoken import Spoken
 
@@ -48,8 +48,8 @@ def coverage_curve(
     curve of risk against coverage.
     """
     labels = spoken.labels
-    p = spoken.predictions[online.PROBABILITY][labels.symbol, labels.birth]
-    confidence = spoken.predictions[online.CONFIDENCE][labels.symbol, labels.birth]
+    p = spoken.predictions[be.PROBABILITY][labels.symbol, labels.birth]
+    confidence = spoken.predictions[be.CONFIDENCE][labels.symbol, labels.birth]
     known = np.isfinite(p) & np.isfinite(confidence) & (labels.birth >= first)
     won = labels.net > 0.0
     right = (p > 0.5) == won

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from research.data.aligned import Panel
 from research.kernels import signals as sg
+from research.kernels.belief import BREAK_EVEN, CONFIDENCE, EDGE, KELLY, PROBABILITY
 from research.kernels.calibration import platt_fit_nb
-from research.kernels.online import BREAK_EVEN, CONFIDENCE, EDGE, KELLY, PROBABILITY
 from research.learning.seams import Seams
 from research.learning.spoken import Spoken
 

@@ -25,7 +25,7 @@ from research.engine import UnifiedTradingEngine
 from research.errors import BadValue
 from research.evidence.voices import instead, spoken_by, voice
 from research.kernels import account as ac
-from research.kernels import online
+from research.kernels import belief as be
 from research.request import Request
 from research.simulation.backtest import BacktestResult, backtest
 
@@ -153,7 +153,7 @@ def change(before: F64, after: F64) -> Change:
 
 def _probability(variant: str, predictions: F64, seed: int) -> F64:
     """Return what another model says of each row that this one spoke of."""
-    p = predictions[online.PROBABILITY]
+    p = predictions[be.PROBABILITY]
     rows = np.isfinite(p)
     other = np.full(p.shape, np.nan)
     if variant == "constant":
@@ -161,5 +161,5 @@ def _probability(variant: str, predictions: F64, seed: int) -> F64:
     elif variant == "permuted":
         other[rows] = np.random.default_rng(seed).permutation(p[rows])
     else:
-        other[rows] = 2.0 * predictions[online.BREAK_EVEN][rows] - p[rows]
+        other[rows] = 2.0 * predictions[be.BREAK_EVEN][rows] - p[rows]
     return other

@@ -22,7 +22,7 @@ from research.advance import Advance
 from research.data.aligned import Panel
 from research.engine import UnifiedTradingEngine
 from research.kernels import account as ac
-from research.kernels.online import Belief
+from research.kernels.belief import Belief
 from research.learning.ensemble import Ensemble
 from research.learning.seams import Seams
 from research.learning.settings import LearningSettings

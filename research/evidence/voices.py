@@ -12,8 +12,10 @@ from numpy.typing import NDArray
 
 from research.engine import Alter
 from research.errors import BadValue
+from research.kernels import belief as be
 from research.kernels import online
-from research.kernels.online import new_belief, speak_nb
+from research.kernels.belief import new_belief
+from research.kernels.online import speak_nb
 from research.learning.settings import LearningSettings
 from research.learning.spoken import Spoken
 from research.simulation.backtest import BacktestResult
@@ -67,10 +69,10 @@ def voice(result: BacktestResult, probability: F64, *, calibrated: bool) -> F64:
     Returns
     -------
     (Q, N, T) float64
-        Rows of `research.kernels.online`; NaN where the model did not speak.
+        Rows of `research.kernels.belief`; NaN where the model did not speak.
     """
     spoken, learning = spoken_by(result), learning_of(result)
-    asked = np.isfinite(spoken.predictions[online.PROBABILITY])
+    asked = np.isfinite(spoken.predictions[be.PROBABILITY])
     n, size = asked.shape
     settings = learning.vector()
     settings[[online.EVERY, online.FIRST, online.SHARE]] = _NEVER, _NEVER, 0.0
@@ -86,7 +88,7 @@ def voice(result: BacktestResult, probability: F64, *, calibrated: bool) -> F64:
     belief.weights[:] = 1.0, 0.0, 0.0  # it alone; the plain experts beside it are not heard
     raw = np.full((2, n, size), np.nan)
     raw[0] = np.where(asked, probability, np.nan)
-    out = np.empty((online.N_PREDICTIONS, n, size))
+    out = np.empty((be.N_PREDICTIONS, n, size))
     said, weights = np.empty((3, n, size)), np.empty((3, size))
     labels = spoken.labels
     speak_nb(

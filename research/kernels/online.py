@@ -21,11 +21,12 @@ without a model sleeps (NaN) and keeps its weight.
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from research.kernels import belief as be
+from research.kernels.belief import Belief
 from research.kernels.calibration import platt_fit_nb, platt_nb
 from research.kernels.drift import ALARM as DRIFTED
 from research.kernels.drift import detect_overlap_nb
@@ -34,49 +35,13 @@ from research.kernels.kelly import break_even_nb, shrunk_kelly_nb
 from research.kernels.mixing import log_loss_nb, mix_nb, share_nb
 from research.kernels.rank import percentile_nb
 
-__all__ = [
-    "ALARM",
-    "DONE",
-    "N_PLAIN",
-    "N_PREDICTIONS",
-    "PREDICTION_NAMES",
-    "SCHEDULE",
-    "Belief",
-    "new_belief",
-    "refer_nb",
-    "speak_nb",
-]
+__all__ = ["ALARM", "DONE", "SCHEDULE", "refer_nb", "speak_nb"]
 
 F64 = NDArray[np.float64]
 I64 = NDArray[np.int64]
 
-# Rows of the predictions.
-PROBABILITY = 0  # calibrated probability that the label is 1
-EDGE = 1  # probability − break-even probability
-CONFIDENCE = 2  # 0..1, see `rank`; NaN while fewer than 20 bars are ranked
-KELLY = 3  # shrunk Kelly fraction, ≥ 0, neither quartered nor capped
-EFFECTIVE = 4  # effective number of labels behind win and loss sizes
-BREAK_EVEN = 5  # probability at which the expected net return is 0
-N_PREDICTIONS = 6
-PREDICTION_NAMES = ("probability", "edge", "confidence", "kelly", "effective_labels", "break_even")
-
-N_PLAIN = 2  # base rate, equal-weight mean
-
 # What `speak_nb` stopped for.
 DONE, SCHEDULE, ALARM = 0, 1, 2
-
-# Numbers that the loop carries, `Belief.carried`.
-SINCE = 0  # bars since the last retraining
-SETTLED = 1  # labels settled so far
-DRIFT = 2  # the detector's statistic
-REFERENCE = 3  # hit rate that it holds the present one against; NaN: none yet
-HITS, HIT_COUNT = 4, 5  # hits and labels of this bar
-RING_AT, RING_N = 6, 7  # record of wins and losses
-SAID_AT, SAID_N = 8, 9  # record of (said, came)
-BASE, WIN, LOSS, WEIGHT_SUM = 10, 11, 12, 13  # taken from the record of wins and losses
-SLOPE, INTERCEPT = 14, 15  # calibration
-RATE_AT, RATE_N = 16, 17  # record of hit rates
-N_CARRIED = 18
 
 # Settings, by position.
 EVERY = 0  # bars between retrainings
@@ -87,92 +52,9 @@ BY_RANK = 4  # confidence: 1 rank, 0 probability
 DRIFT_LABELS = 5  # pairs on record before the detector starts
 N_SETTINGS = 6
 
-# Rows of `Belief.said` behind the experts': challengers, then these two.
-_MIXED, _CALIBRATED = 0, 1
 # The drift detector has nothing to bet below this hit rate.
 _LEAST_REFERENCE = 0.2
 _FEWEST_RANKED = 20
-
-
-class Belief(NamedTuple):
-    """What the loop carries between bars; arrays only, so that a snapshot is their bytes.
-
-    Attributes
-    ----------
-    weights : (M,) float64
-        Of the experts; sum 1.
-    carried : (N_CARRIED,) float64
-    net, span : (C,) float64
-        Ring of settled labels: net return, and 1 / bars it lasted (its share of an independent label).
-    logit, came : (C,) float64
-        Ring of predictions that settled: logit of the mixture, label.
-    rate : (C,) float64
-        Ring of hit rates, one per bar at which predictions settled.
-    distance : (N, W) float64
-        Ring per symbol of |p − base|, for the rank.
-    ranked : (N, 2) int64
-        Place and count in that ring.
-    birth : (N, H) int64
-        Bars whose labels are open; −1 none.
-    said : (N, H, M + L + 2) float64
-        What experts, challengers, mixture and calibration said at those bars.
-    slot : (N,) int64
-        Next slot to use.
-    duel : (L, 3) float64
-        Labels scored; log loss of champion; log loss of challenger.
-    turns : (H,) float64
-        Drift detectors, one per bar of a label's life.
-    """
-
-    weights: F64
-    carried: F64
-    net: F64
-    span: F64
-    logit: F64
-    came: F64
-    rate: F64
-    distance: F64
-    ranked: I64
-    birth: I64
-    said: F64
-    slot: I64
-    duel: F64
-    turns: F64
-
-
-def new_belief(n_symbols: int, n_learners: int, *, memory: int, window: int, slots: int) -> Belief:
-    """Return the belief of a loop that has seen nothing.
-
-    Parameters
-    ----------
-    n_symbols, n_learners : int
-    memory : int
-        Labels on record for sizes and calibration, C.
-    window : int
-        Bars of the confidence rank, W.
-    slots : int
-        Labels per symbol that can be open at once, H.
-    """
-    m = n_learners + N_PLAIN
-    carried = np.zeros(N_CARRIED)
-    carried[[REFERENCE, BASE, WIN, LOSS]] = np.nan
-    carried[SLOPE] = 1.0
-    return Belief(
-        weights=np.full(m, 1.0 / m),
-        carried=carried,
-        net=np.zeros(memory),
-        span=np.zeros(memory),
-        logit=np.zeros(memory),
-        came=np.zeros(memory),
-        rate=np.zeros(memory),
-        distance=np.zeros((n_symbols, window)),
-        ranked=np.zeros((n_symbols, 2), np.int64),
-        birth=np.full((n_symbols, slots), -1, np.int64),
-        said=np.full((n_symbols, slots, m + n_learners + 2), np.nan),
-        slot=np.zeros(n_symbols, np.int64),
-        duel=np.zeros((n_learners, 3)),
-        turns=np.zeros(slots),
-    )
 
 
 @njit
@@ -182,29 +64,29 @@ def settle_nb(belief: Belief, symbol: int, birth: int, t_end: int, net: float, a
     m = weights.size
     learners = belief.duel.shape[0]
     y = 1.0 if net > 0.0 else 0.0
-    at = int(carried[RING_AT])
+    at = int(carried[be.RING_AT])
     belief.net[at] = net
     belief.span[at] = 1.0 / (t_end - birth)
-    carried[RING_AT] = (at + 1) % belief.net.size
-    carried[RING_N] = min(carried[RING_N] + 1.0, float(belief.net.size))
-    carried[SETTLED] += 1.0
+    carried[be.RING_AT] = (at + 1) % belief.net.size
+    carried[be.RING_N] = min(carried[be.RING_N] + 1.0, float(belief.net.size))
+    carried[be.SETTLED] += 1.0
     for h in range(belief.birth.shape[1]):
         if belief.birth[symbol, h] != birth:
             continue
         belief.birth[symbol, h] = -1
         said = belief.said[symbol, h]
-        mixed, calibrated = said[m + learners + _MIXED], said[m + learners + _CALIBRATED]
+        mixed, calibrated = said[m + learners + be.MIXED], said[m + learners + be.CALIBRATED]
         if not mixed == mixed:
             return
         share_nb(weights, said[:m], y, alpha)
-        at = int(carried[SAID_AT])
+        at = int(carried[be.SAID_AT])
         hit = 1.0 if (calibrated > 0.5) == (y > 0.5) else 0.0
         belief.logit[at] = math.log(mixed / (1.0 - mixed))
         belief.came[at] = y
-        carried[SAID_AT] = (at + 1) % belief.logit.size
-        carried[SAID_N] = min(carried[SAID_N] + 1.0, float(belief.logit.size))
-        carried[HITS] += hit
-        carried[HIT_COUNT] += 1.0
+        carried[be.SAID_AT] = (at + 1) % belief.logit.size
+        carried[be.SAID_N] = min(carried[be.SAID_N] + 1.0, float(belief.logit.size))
+        carried[be.HITS] += hit
+        carried[be.HIT_COUNT] += 1.0
         for k in range(learners):
             champion, challenger = said[k], said[m + k]
             if champion == champion and challenger == challenger:
@@ -218,7 +100,7 @@ def settle_nb(belief: Belief, symbol: int, birth: int, t_end: int, net: float, a
 def resize_nb(belief: Belief) -> None:
     """Take base rate, mean win, mean loss and the effective number of labels from the record."""
     carried = belief.carried
-    n = int(carried[RING_N])
+    n = int(carried[be.RING_N])
     wins = losses = 0
     won = lost = weight = 0.0
     for k in range(n):
@@ -229,10 +111,10 @@ def resize_nb(belief: Belief) -> None:
         else:
             losses += 1
             lost -= belief.net[k]
-    carried[BASE] = wins / n if n > 0 else math.nan
-    carried[WIN] = won / wins if wins > 0 else math.nan
-    carried[LOSS] = lost / losses if losses > 0 else math.nan
-    carried[WEIGHT_SUM] = weight
+    carried[be.BASE] = wins / n if n > 0 else math.nan
+    carried[be.WIN] = won / wins if wins > 0 else math.nan
+    carried[be.LOSS] = lost / losses if losses > 0 else math.nan
+    carried[be.WEIGHT_SUM] = weight
 
 
 @njit
@@ -240,17 +122,17 @@ def watch_nb(belief: Belief, bar: int) -> bool:
     """Step the drift detector on the hits of the labels that settled at this bar; say if it alarms."""
     carried = belief.carried
     rate = math.nan
-    if carried[HIT_COUNT] > 0.0:
-        rate = carried[HITS] / carried[HIT_COUNT]
-        at = int(carried[RATE_AT])
+    if carried[be.HIT_COUNT] > 0.0:
+        rate = carried[be.HITS] / carried[be.HIT_COUNT]
+        at = int(carried[be.RATE_AT])
         belief.rate[at] = rate
-        carried[RATE_AT] = (at + 1) % belief.rate.size
-        carried[RATE_N] = min(carried[RATE_N] + 1.0, float(belief.rate.size))
-    carried[HITS] = carried[HIT_COUNT] = 0.0
-    if not carried[REFERENCE] == carried[REFERENCE]:
+        carried[be.RATE_AT] = (at + 1) % belief.rate.size
+        carried[be.RATE_N] = min(carried[be.RATE_N] + 1.0, float(belief.rate.size))
+    carried[be.HITS] = carried[be.HIT_COUNT] = 0.0
+    if not carried[be.REFERENCE] == carried[be.REFERENCE]:
         return False
-    carried[DRIFT] = detect_overlap_nb(belief.turns, bar, rate, carried[REFERENCE])
-    return bool(carried[DRIFT] >= DRIFTED)
+    carried[be.DRIFT] = detect_overlap_nb(belief.turns, bar, rate, carried[be.REFERENCE])
+    return bool(carried[be.DRIFT] >= DRIFTED)
 
 
 @njit
@@ -260,13 +142,13 @@ def refer_nb(belief: Belief, settings: F64) -> None:
     The detector itself goes on: begun anew at each retraining, it would never live to see an alarm.
     """
     carried = belief.carried
-    if carried[SAID_N] < settings[DRIFT_LABELS]:
+    if carried[be.SAID_N] < settings[DRIFT_LABELS]:
         return
-    n = int(carried[RATE_N])
+    n = int(carried[be.RATE_N])
     rates = 0.0
     for k in range(n):
         rates += belief.rate[k]
-    carried[REFERENCE] = max(rates / n, _LEAST_REFERENCE)
+    carried[be.REFERENCE] = max(rates / n, _LEAST_REFERENCE)
 
 
 @njit
@@ -280,7 +162,7 @@ def predict_nb(belief: Belief, j: int, bar: int, said: F64, settings: F64, out: 
         if said[k] == said[k]:
             total += said[k]
             awake += 1
-    base = carried[BASE]
+    base = carried[be.BASE]
     said[learners] = base if awake > 0 else math.nan
     said[learners + 1] = total / awake if awake > 0 else math.nan
     for k in range(m):
@@ -290,22 +172,22 @@ def predict_nb(belief: Belief, j: int, bar: int, said: F64, settings: F64, out: 
     if awake == 0:
         return
     mixed = min(max(mix_nb(weights, said[:m]), 0.01), 0.99)
-    p = platt_nb(carried[SLOPE], carried[INTERCEPT], mixed)
-    said[m + learners + _MIXED] = mixed
-    said[m + learners + _CALIBRATED] = p
+    p = platt_nb(carried[be.SLOPE], carried[be.INTERCEPT], mixed)
+    said[m + learners + be.MIXED] = mixed
+    said[m + learners + be.CALIBRATED] = p
     h = belief.slot[j]
     belief.birth[j, h] = bar
     for k in range(said.size):
         belief.said[j, h, k] = said[k]
     belief.slot[j] = (h + 1) % belief.birth.shape[1]
 
-    win, loss, effective = carried[WIN], carried[LOSS], carried[WEIGHT_SUM]
+    win, loss, effective = carried[be.WIN], carried[be.LOSS], carried[be.WEIGHT_SUM]
     level = break_even_nb(win, loss)
-    out[PROBABILITY] = p
-    out[EDGE] = p - level
-    out[BREAK_EVEN] = level
-    out[EFFECTIVE] = effective
-    out[KELLY] = shrunk_kelly_nb(p, win, loss, p * (1.0 - p) / effective) if effective > 0.0 else 0.0
+    out[be.PROBABILITY] = p
+    out[be.EDGE] = p - level
+    out[be.BREAK_EVEN] = level
+    out[be.EFFECTIVE] = effective
+    out[be.KELLY] = shrunk_kelly_nb(p, win, loss, p * (1.0 - p) / effective) if effective > 0.0 else 0.0
     if settings[BY_RANK] != 0.0:
         away = abs(p - base)
         at, n = belief.ranked[j, 0], belief.ranked[j, 1]
@@ -315,9 +197,9 @@ def predict_nb(belief: Belief, j: int, bar: int, said: F64, settings: F64, out: 
         n = min(n + 1, size)
         belief.ranked[j, 1] = n
         # A rank among a handful is no confidence.
-        out[CONFIDENCE] = percentile_nb(belief.distance[j], n, away) if n >= _FEWEST_RANKED else math.nan
+        out[be.CONFIDENCE] = percentile_nb(belief.distance[j], n, away) if n >= _FEWEST_RANKED else math.nan
     else:
-        out[CONFIDENCE] = max(p, 1.0 - p)
+        out[be.CONFIDENCE] = max(p, 1.0 - p)
 
 
 @njit
@@ -375,7 +257,7 @@ def speak_nb(
     carried = belief.carried
     learners = belief.duel.shape[0]
     m = belief.weights.size
-    said = np.empty(m + learners + 2)
+    said = np.empty(m + learners + be.N_SAID)
     column, column_m = np.empty(out.shape[0]), np.empty(m)
     for i in range(start, stop):
         if not (resumed and i == start):
@@ -385,19 +267,19 @@ def speak_nb(
                 event += 1
             if event > before:
                 resize_nb(belief)
-                n = int(carried[SAID_N])
+                n = int(carried[be.SAID_N])
                 if n > 0:
                     fitted = np.empty(2)
                     # Overlapping labels repeat each other: the data count as their effective number.
-                    ridge = settings[RIDGE] * carried[RING_N] / carried[WEIGHT_SUM]
+                    ridge = settings[RIDGE] * carried[be.RING_N] / carried[be.WEIGHT_SUM]
                     platt_fit_nb(belief.logit, belief.came, n, ridge, fitted)
-                    carried[SLOPE], carried[INTERCEPT] = fitted[0], fitted[1]
+                    carried[be.SLOPE], carried[be.INTERCEPT] = fitted[0], fitted[1]
             alarm = watch_nb(belief, first + i)
-            carried[SINCE] += 1.0
-            if carried[SETTLED] >= settings[FIRST]:
+            carried[be.SINCE] += 1.0
+            if carried[be.SETTLED] >= settings[FIRST]:
                 if alarm:
                     return i, event, ALARM
-                if carried[SINCE] >= settings[EVERY]:
+                if carried[be.SINCE] >= settings[EVERY]:
                     return i, event, SCHEDULE
         for k in range(m):
             weights[k, i] = belief.weights[k]

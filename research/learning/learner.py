@@ -26,9 +26,11 @@ from numpy.typing import NDArray
 from research.data.panel import Panel
 from research.errors import DataError, OnepathError
 from research.execution import Execution
+from research.kernels import belief as be
 from research.kernels import online
 from research.kernels import signals as sg
-from research.kernels.online import Belief, new_belief, refer_nb, speak_nb
+from research.kernels.belief import Belief, new_belief
+from research.kernels.online import refer_nb, speak_nb
 from research.learning.ensemble import FAILURES, Ensemble, in_one_line
 from research.learning.history import History
 from research.learning.importance import permutation_importance
@@ -148,7 +150,7 @@ class OnlineLearner:
         experts = len(self.experts)
         learners = len(self.settings.learners)
         raw = np.full((2 * learners, n, size), np.nan)
-        out, said = np.empty((online.N_PREDICTIONS, n, size)), np.empty((experts, n, size))
+        out, said = np.empty((be.N_PREDICTIONS, n, size)), np.empty((experts, n, size))
         weights = np.empty((experts, size))
         models: list[str] = []
         happenings: list[Happening] = []
@@ -157,7 +159,7 @@ class OnlineLearner:
         while at < size:
             end = size
             if self.ensemble.has_spoken:
-                left = self.settings.retrain_every - int(self.belief.carried[online.SINCE])
+                left = self.settings.retrain_every - int(self.belief.carried[be.SINCE])
                 # The bar of the next retraining is spoken of by the models that it fits.
                 end = min(size, at + (left if resumed else max(left - 1, 1)))
                 if resumed or left > 1:
@@ -217,7 +219,7 @@ class OnlineLearner:
         """
         if not (self.settings.importance and self.ensemble.has_spoken):
             return [], []
-        since = bar - int(self.belief.carried[online.SINCE])
+        since = bar - int(self.belief.carried[be.SINCE])
         rows = self._history.settled(bar, self.settings.train_bars, _ASKED_ROWS, after=since)
         if rows.y.size < 2 or not rows.weight.any():
             return [], []
@@ -248,7 +250,7 @@ class OnlineLearner:
             told.append(Happening(bar, bar_close, kind, text))
 
         if alarm:
-            tell("alarm", f"accuracy fell below {belief.carried[online.REFERENCE]:.3f}; retraining now")
+            tell("alarm", f"accuracy fell below {belief.carried[be.REFERENCE]:.3f}; retraining now")
         for text in ensemble.settle(belief.duel, settings.duel_labels):
             tell("duel", text)
         # Labels still open were spoken of by those who have left: they are no part of the next duel.
@@ -270,7 +272,7 @@ class OnlineLearner:
         for text in failed:
             tell("dropped", text)
         self._require_learners()
-        belief.carried[online.SINCE] = 0.0
+        belief.carried[be.SINCE] = 0.0
         refer_nb(belief, self._vector)
         self._seams.fitted(bar, ensemble, belief)
         return told

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 if TYPE_CHECKING:
     from research.data.aligned import Panel
-    from research.kernels.online import Belief
+    from research.kernels.belief import Belief
     from research.learning.ensemble import Ensemble
     from research.learning.history import History, Rows
     from research.learning.labels import Matured

@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from research.kernels.online import PREDICTION_NAMES
+from research.kernels.belief import PREDICTION_NAMES
 from research.learning.labels import Matured
 
 __all__ = ["Happening", "Spoken"]
@@ -44,7 +44,7 @@ class Spoken:
     experts : tuple of str, length M
         Learners, then "base_rate" and "equal_weight".
     predictions : (Q, N, B) float64
-        Rows of `research.kernels.online`; NaN where the model does not speak.
+        Rows of `research.kernels.belief`; NaN where the model does not speak.
     said : (M, N, B) float64
         Raw probability of each expert.
     weights : (M, B) float64

@@ -7,8 +7,8 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from research.kernels.belief import EDGE, EFFECTIVE, KELLY, PROBABILITY
 from research.kernels.jit import njit
-from research.kernels.online import EDGE, EFFECTIVE, KELLY, PROBABILITY
 from research.kernels.signals import (
     N_SHARED,
     N_SHARED_FEATURES,

@@ -6,14 +6,14 @@ import numpy as np
 import polars as pl
 
 from research.evidence.coverage import coverage_curve
-from research.kernels import online
+from research.kernels import belief as be
 from research.learning.labels import Matured
 from research.learning.spoken import Spoken
 
 
 def spoken(p, confidence, births, ends, net):
-    predictions = np.full((online.N_PREDICTIONS, 1, len(p)), np.nan)
-    predictions[online.PROBABILITY, 0], predictions[online.CONFIDENCE, 0] = p, confidence
+    predictions = np.full((be.N_PREDICTIONS, 1, len(p)), np.nan)
+    predictions[be.PROBABILITY, 0], predictions[be.CONFIDENCE, 0] = p, confidence
     labels = Matured(
         np.array(ends), np.zeros(len(births), np.int64), np.array(births), np.array(net),
         np.full(len(births), 6),

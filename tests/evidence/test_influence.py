@@ -11,7 +11,7 @@ from research.errors import BadValue
 from research.evidence.influence import VARIANTS, change, influence, influence_of
 from research.evidence.voices import spoken_by, voice
 from research.kernels import account as ac
-from research.kernels import online
+from research.kernels import belief as be
 from research.request import Request
 from research.simulation.backtest import again
 from research.strategies.adaptive_momentum import ADAPTIVE_MOMENTUM
@@ -42,13 +42,13 @@ def test_the_ensembles_own_words_give_its_own_run():
     """What follows from a probability is made anew by the loop that made it first."""
     result = modelled()
     p = spoken_by(result).predictions
-    spoken = np.isfinite(p[online.PROBABILITY])
-    same = voice(result, p[online.PROBABILITY], calibrated=False)
+    spoken = np.isfinite(p[be.PROBABILITY])
+    same = voice(result, p[be.PROBABILITY], calibrated=False)
     assert np.array_equal(np.isnan(same), np.isnan(p))
-    for row in (online.PROBABILITY, online.EDGE, online.KELLY, online.EFFECTIVE, online.BREAK_EVEN):
+    for row in (be.PROBABILITY, be.EDGE, be.KELLY, be.EFFECTIVE, be.BREAK_EVEN):
         assert np.allclose(same[row][spoken], p[row][spoken], rtol=1e-8, atol=1e-10), row
     # A rank may step over one of 252 where two distances differ by rounding.
-    assert np.nanmax(np.abs(same[online.CONFIDENCE] - p[online.CONFIDENCE])) <= 1 / 252
+    assert np.nanmax(np.abs(same[be.CONFIDENCE] - p[be.CONFIDENCE])) <= 1 / 252
     assert again(result, lambda words: words).orders.equals(result.orders)
 
 

@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 
+from research.kernels import belief as be
 from research.kernels import online as on
 from research.kernels.mixing import log_loss_nb, mix_nb
 
@@ -13,14 +14,14 @@ SETTINGS[[on.EVERY, on.FIRST, on.SHARE, on.RIDGE, on.BY_RANK, on.DRIFT_LABELS]] 
 
 
 def belief(symbols=1, learners=1, memory=20, window=4, slots=6):
-    return on.new_belief(symbols, learners, memory=memory, window=window, slots=slots)
+    return be.new_belief(symbols, learners, memory=memory, window=window, slots=slots)
 
 
 def run(b, raw, labels=(), *, settings=SETTINGS, first=0, asked=None, start=0, resumed=False):
     """Run all bars of `raw` (2L, N, B); labels are (t_end, symbol, birth, net)."""
     _, n, bars = raw.shape
     asked = np.ones((n, bars), dtype=bool) if asked is None else asked
-    out, said = np.full((on.N_PREDICTIONS, n, bars), -9.0), np.full((b.weights.size, n, bars), -9.0)
+    out, said = np.full((be.N_PREDICTIONS, n, bars), -9.0), np.full((b.weights.size, n, bars), -9.0)
     weights = np.full((b.weights.size, bars), -9.0)
     t_end, symbol, birth = (np.array([x[k] for x in labels], dtype=np.int64) for k in range(3))
     net = np.array([x[3] for x in labels], dtype=float)
@@ -43,19 +44,19 @@ def test_base_rate_and_sizes_by_hand():
     labels = [(2, 0, 0, 0.03), (2, 0, 1, -0.02), (3, 0, 1, 0.01), (3, 0, 2, 0.0)]
     run(b, raw_of([np.nan] * 4), labels)
     c = b.carried
-    assert c[on.SETTLED] == 4
-    assert c[on.BASE] == 0.5
-    assert c[on.WIN] == pytest.approx(0.02, rel=1e-15)
-    assert c[on.LOSS] == pytest.approx(0.01, rel=1e-15)  # (0.02 + 0) / 2
-    assert c[on.WEIGHT_SUM] == 1 / 2 + 1 / 1 + 1 / 2 + 1 / 1
+    assert c[be.SETTLED] == 4
+    assert c[be.BASE] == 0.5
+    assert c[be.WIN] == pytest.approx(0.02, rel=1e-15)
+    assert c[be.LOSS] == pytest.approx(0.01, rel=1e-15)  # (0.02 + 0) / 2
+    assert c[be.WEIGHT_SUM] == 1 / 2 + 1 / 1 + 1 / 2 + 1 / 1
 
 
 def test_the_record_forgets_the_oldest():
     b = belief(memory=2)
     run(b, raw_of([np.nan] * 4), [(1, 0, 0, -0.5), (2, 0, 1, 0.01), (3, 0, 2, 0.03)])
-    assert b.carried[on.BASE] == 1.0
-    assert b.carried[on.WIN] == pytest.approx(0.02)
-    assert math.isnan(b.carried[on.LOSS])
+    assert b.carried[be.BASE] == 1.0
+    assert b.carried[be.WIN] == pytest.approx(0.02)
+    assert math.isnan(b.carried[be.LOSS])
 
 
 def test_before_any_label_all_experts_weigh_the_same():
@@ -65,9 +66,9 @@ def test_before_any_label_all_experts_weigh_the_same():
     # The base rate knows nothing yet and sleeps; the mean of one learner is that learner.
     assert said[0, 0, 0] == said[2, 0, 0] == 0.8
     assert math.isnan(said[1, 0, 0])
-    assert out[on.PROBABILITY, 0, 0] == pytest.approx(0.8, rel=1e-12)
-    assert math.isnan(out[on.BREAK_EVEN, 0, 0])
-    assert out[on.KELLY, 0, 0] == 0.0
+    assert out[be.PROBABILITY, 0, 0] == pytest.approx(0.8, rel=1e-12)
+    assert math.isnan(out[be.BREAK_EVEN, 0, 0])
+    assert out[be.KELLY, 0, 0] == 0.0
 
 
 def test_weights_are_the_mixing_identity():
@@ -108,8 +109,8 @@ def test_a_label_that_nobody_spoke_of_moves_no_weight():
     assert np.array_equal(weights, np.full((3, 3), 1 / 3))
     assert np.isnan(out[:, 0, 0]).all()
     assert np.isnan(said[:, 0, 0]).all()
-    assert b.carried[on.SAID_N] == 0
-    assert b.carried[on.SETTLED] == 1
+    assert b.carried[be.SAID_N] == 0
+    assert b.carried[be.SETTLED] == 1
 
 
 def test_a_sleeping_learner_keeps_its_weight():
@@ -125,7 +126,7 @@ def test_a_sleeping_learner_keeps_its_weight():
 def test_edge_break_even_and_kelly_by_hand():
     b = belief(memory=50)
     labels = [(0, 0, -1, 0.02)] * 6 + [(0, 0, -1, -0.01)] * 4
-    b.carried[on.INTERCEPT] = 0.0
+    b.carried[be.INTERCEPT] = 0.0
     _, out, _, _ = run(b, raw_of([0.6]), labels)
     p, edge, _, kelly, effective, level = out[:, 0, 0]
     assert p == pytest.approx(0.6, rel=1e-12)  # all three say 0.6, and no pair is on record
@@ -143,7 +144,7 @@ def test_confidence_is_the_rank_of_the_distance_to_the_base_rate():
     labels = [(0, 0, -1, 0.01), (0, 0, -1, -0.01)]  # base rate ½
     words = [0.5 + 0.01 * k for k in range(1, 21)]
     _, out, _, _ = run(b, raw_of([*words, words[1], 0.95]), labels)
-    told = out[on.CONFIDENCE, 0]
+    told = out[be.CONFIDENCE, 0]
     assert np.isnan(told[:19]).all()
     assert told[19] == pytest.approx(19.5 / 20)
     assert told[20] == pytest.approx((0 + 0.5 * 2) / 20)  # the first has left, the second is its equal
@@ -154,7 +155,7 @@ def test_confidence_as_a_probability():
     settings = SETTINGS.copy()
     settings[on.BY_RANK] = 0
     _, out, _, _ = run(belief(), raw_of([0.6, 0.3]), settings=settings)
-    assert out[on.CONFIDENCE, 0] == pytest.approx([0.6, 0.7])
+    assert out[be.CONFIDENCE, 0] == pytest.approx([0.6, 0.7])
 
 
 def test_a_duel_counts_what_both_spoke_of():
@@ -174,22 +175,22 @@ def test_hits_of_a_bar_are_the_drift_detectors_food():
     raw = np.full((2, 2, 3), np.nan)
     raw[0] = 0.9
     run(b, raw, [(1, 0, 0, 0.01), (1, 1, 0, -0.01)])
-    assert b.carried[on.RATE_N] == 1
+    assert b.carried[be.RATE_N] == 1
     assert b.rate[0] == 0.5
-    assert math.isnan(b.carried[on.REFERENCE])
-    b.carried[on.SAID_N] = 30
+    assert math.isnan(b.carried[be.REFERENCE])
+    b.carried[be.SAID_N] = 30
     on.refer_nb(b, SETTINGS)
-    assert b.carried[on.REFERENCE] == 0.5
+    assert b.carried[be.REFERENCE] == 0.5
 
 
 def test_the_detector_goes_on_over_a_retraining():
     b = belief()
     b.turns[:] = 7.0
-    b.carried[on.SAID_N], b.carried[on.RATE_N] = 40, 1
+    b.carried[be.SAID_N], b.carried[be.RATE_N] = 40, 1
     b.rate[0] = 0.6
     on.refer_nb(b, SETTINGS)
     assert (b.turns == 7.0).all()
-    assert b.carried[on.REFERENCE] == 0.6
+    assert b.carried[be.REFERENCE] == 0.6
 
 
 def test_it_stops_on_schedule_and_resumes_at_that_bar():
@@ -201,10 +202,10 @@ def test_it_stops_on_schedule_and_resumes_at_that_bar():
     reached, out, _, _ = run(b, raw, labels, settings=settings)
     assert reached == (2, 2, on.SCHEDULE)
     assert out[0, 0, 2] == -9.0, "the bar is settled, not yet spoken of"
-    b.carried[on.SINCE] = 0.0
+    b.carried[be.SINCE] = 0.0
     reached, out, _, _ = run(b, raw, labels, settings=settings, start=2, resumed=True)
     assert reached[0::2] == (5, on.SCHEDULE)
-    assert np.isfinite(out[on.PROBABILITY, 0, 2:5]).all()
+    assert np.isfinite(out[be.PROBABILITY, 0, 2:5]).all()
 
 
 def test_too_few_labels_and_it_does_not_stop():
@@ -216,7 +217,7 @@ def test_too_few_labels_and_it_does_not_stop():
 
 def test_an_alarm_stops_it():
     b = belief()
-    b.carried[on.REFERENCE] = 0.9
+    b.carried[be.REFERENCE] = 0.9
     b.turns[:] = 2519.0 / b.turns.size
     reached, out, _, _ = run(b, raw_of([0.9] * 3), [(1, 0, 0, -0.01), (2, 0, 1, -0.01)])
     assert reached[0::2] == (1, on.ALARM)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from research.errors import DataError, OnepathError
-from research.kernels import online
+from research.kernels import belief as be
 from research.kernels import signals as sg
 from research.learning.learners import LEARNERS, available
 from tests.learning import markets
@@ -81,7 +81,7 @@ def test_the_market_brings_all_that_can_happen(whole, data):
     assert not here[2, :80].any()
     assert not here[3, -80:].any()
     assert 5 < (~here[1]).sum() < 60
-    spoken = np.isfinite(whole["predictions"][online.PROBABILITY])
+    spoken = np.isfinite(whole["predictions"][be.PROBABILITY])
     assert spoken.any(axis=1).all()
     assert not spoken[~here].any()
     alarm = next(h for h in whole["happenings"] if h.kind == "alarm")
@@ -108,7 +108,7 @@ def test_what_was_said_keeps_its_rules(whole):
 
 def test_it_learned_while_there_was_something_to_learn(whole):
     """Hit rate of the calibrated probability on labels born before the market changes its mind."""
-    p = whole["predictions"][online.PROBABILITY]
+    p = whole["predictions"][be.PROBABILITY]
     t_end, symbol, birth, net = (whole[f"label {k}"] for k in range(4))
     told = np.isfinite(p[symbol, birth]) & (birth > 100) & (t_end < 220)
     hits = (p[symbol, birth] > 0.5) == (net > 0)
@@ -204,7 +204,7 @@ def test_a_duel_scores_those_two_alone(data):
     asked = settings(FAST, retrain_every=30, duel_labels=1)
     block, _ = drive(learner(asked), [0, BARS], data)
     fits = [h.bar for h in block["happenings"] if h.kind == "fit"]
-    said = np.isfinite(block["predictions"][online.PROBABILITY])
+    said = np.isfinite(block["predictions"][be.PROBABILITY])
     t_end, symbol, birth = (block[f"label {k}"] for k in range(3))
     scored = [
         (h.bar, int(h.text.split(" labels")[0].split()[-1])) for h in block["happenings"] if h.kind == "duel"
@@ -269,7 +269,7 @@ def test_a_learner_that_fails_to_predict_is_dropped_at_that_bar(data, monkeypatc
     asked = settings(BOTH)
     block, _ = drive(learner(asked), [0, BARS], data)
     (dropped,) = [h for h in block["happenings"] if h.kind == "dropped"]
-    spoken = np.isfinite(block["predictions"][online.PROBABILITY])
+    spoken = np.isfinite(block["predictions"][be.PROBABILITY])
     over = (data.features[0] > bound) & (data.candidates[sg.ENTRY] != 0) & spoken
     assert dropped.bar == np.flatnonzero(over.any(axis=0))[0]
     why = "it answered with NaN" if error is None else type(error).__name__
@@ -343,7 +343,7 @@ def test_later_on_they_are_told_and_the_old_models_go_on(data):
     skipped = [h for h in block.happenings if h.kind == "skipped"]
     assert skipped
     assert "no fit: feature ret_2 is NaN in all" in skipped[0].text
-    assert np.isfinite(block.predictions[online.PROBABILITY][:, skipped[0].bar :]).any()
+    assert np.isfinite(block.predictions[be.PROBABILITY][:, skipped[0].bar :]).any()
     bars = learner(settings(FAST))
     parts = [bars.advance(*markets.Market(panel, features, candidates).cut(i, i + 1)) for i in range(BARS)]
     same(joined(parts), joined([block]))

@@ -5,7 +5,7 @@ import pytest
 
 from research.errors import BadValue, UnknownName
 from research.features.catalogue import feature
-from research.kernels import online
+from research.kernels import belief as be
 from research.kernels import signals as sg
 from research.strategies import STRATEGIES, strategy_named
 from research.strategies.base import SHARED, SHARED_FEATURES
@@ -37,13 +37,13 @@ def spoken(strategy, count=400, seed=2):
     if strategy.model is None:
         return None
     rng = np.random.default_rng(seed)
-    values = np.empty((online.N_PREDICTIONS, count))
-    values[online.PROBABILITY] = 0.4 + 0.3 * rng.random(count)
-    values[online.BREAK_EVEN] = 0.5
-    values[online.EDGE] = values[online.PROBABILITY] - 0.5
-    values[online.CONFIDENCE] = rng.random(count)
-    values[online.KELLY] = np.maximum(values[online.EDGE], 0.0)
-    values[online.EFFECTIVE] = rng.integers(10, 100, count)
+    values = np.empty((be.N_PREDICTIONS, count))
+    values[be.PROBABILITY] = 0.4 + 0.3 * rng.random(count)
+    values[be.BREAK_EVEN] = 0.5
+    values[be.EDGE] = values[be.PROBABILITY] - 0.5
+    values[be.CONFIDENCE] = rng.random(count)
+    values[be.KELLY] = np.maximum(values[be.EDGE], 0.0)
+    values[be.EFFECTIVE] = rng.integers(10, 100, count)
     values[:, rng.integers(0, count, 60)] = np.nan
     return values
 
@@ -145,7 +145,7 @@ def learned(request):
 def test_no_entry_without_a_word_of_the_model(learned):
     values, said = rows(learned), spoken(learned)
     out = learned.signals(values, learned.resolve(), said)
-    mute = np.isnan(said[online.PROBABILITY])
+    mute = np.isnan(said[be.PROBABILITY])
     assert mute.sum() > 20
     assert (out[sg.ENTRY, mute] == 0).all()
     silent = learned.signals(values, learned.resolve(), np.full_like(said, np.nan))
@@ -267,7 +267,7 @@ def test_ma_crossover_enters_on_that_very_bar(cross, short, entry, closes):
 
 
 def said(p, edge, confidence, kelly, effective=1000.0):
-    values = np.empty((online.N_PREDICTIONS, 1))
+    values = np.empty((be.N_PREDICTIONS, 1))
     values[:, 0] = (p, edge, confidence, kelly, effective, p - edge)
     return values
 
