@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from research.kernels.sums import N_SUMS
 from research.simulation.figures import FIGURES, Executor, Orders, figures_of, of_one, year
 from research.simulation.fused import FusedExecutor
 from research.simulation.lanes import Cells, Lane
+from research.simulation.vectorbt_limits import guess, within_limits
 from research.simulation.with_vectorbt import VectorbtRun, bytes_per_column, vectorbt_run
 
 __all__ = ["EXECUTORS", "FIGURES", "Executor", "Orders", "VectorbtExecutor", "executor_named", "settle"]
@@ -60,15 +62,22 @@ class VectorbtExecutor:
         return f"vectorbt, {self._ran}"
 
     def _run(self, lane: Lane, signals: F64) -> VectorbtRun:
-        o, h, lo, c, split = (lane.bars[name][None] for name in ("open", "high", "low", "close", "split"))
-        run = vectorbt_run(
-            o, h, lo, c, signals, self._execution, symbol_of=np.zeros(signals.shape[1], dtype=np.int64),
-            split=split, initial_capital=self._capital, bar_close=lane.bar_close,
-        )  # fmt: skip
+        if np.isnan(signals[sg.LIMIT]).all():
+            run = self._once(lane, signals)
+        else:
+            due = guess(lane.rows, signals, self._execution, self._capital)
+            run = within_limits(partial(self._once, lane), signals, due)
         self._ran = run.engine
         # Portfolios hold themselves in a cycle; left alone, those of many chunks would lie in memory.
         gc.collect(1)
         return run
+
+    def _once(self, lane: Lane, signals: F64) -> VectorbtRun:
+        o, h, lo, c, split = (lane.bars[name][None] for name in ("open", "high", "low", "close", "split"))
+        return vectorbt_run(
+            o, h, lo, c, signals, self._execution, symbol_of=np.zeros(signals.shape[1], dtype=np.int64),
+            split=split, initial_capital=self._capital, bar_close=lane.bar_close,
+        )  # fmt: skip
 
     def orders(self, lane: Lane, cells: Cells) -> Orders:
         """Return the orders of C accounts; vectorbt knows neither their reasons nor who decided when."""
@@ -92,8 +101,8 @@ class VectorbtExecutor:
 
     def bytes_per_bar(self, *, targets: bool) -> int:
         """Return the memory that one bar of one account takes at the peak."""
-        # vectorbt_run takes a copy of the signals, by kind of column.
-        return 2 * _SIGNALS + bytes_per_column(1, targets=targets)
+        # vectorbt_run takes a copy of the signals, by kind of column, and time limits take as much again.
+        return 4 * _SIGNALS + bytes_per_column(1, targets=targets)
 
     def warm_up(self, lane: Lane, cells: Cells) -> None:
         """Run every kind of column."""

@@ -81,7 +81,7 @@ def sweep(
     engine : {"vectorbt", "fused"}
         What executes: vectorbt on two-row bars, with its Rust engine where it is installed; or our own
         scan on all cores, which makes the same orders, needs a fraction of time and memory, and also
-        knows dividends, time limits, and a stop beside a wider trail.
+        knows dividends and a stop beside a wider trail.
     memory_mb : float
         Budget for features and accounts together, above what the bars themselves take.
     progress : bool or callable
@@ -99,7 +99,7 @@ def sweep(
         A strategy, parameter, symbol or engine that does not exist.
     BadValue
         An empty grid, a value outside its rule, dividends asked of vectorbt, or a case that its
-        arrays cannot say, such as a time limit.
+        arrays cannot say, such as a stop beside a wider trail.
     NotEnoughHistory
         No symbol has more bars than the cell with the shortest warm-up needs.
     BudgetError

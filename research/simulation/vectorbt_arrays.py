@@ -20,8 +20,8 @@ How the execution table is said in arrays:
    last bar.
 
 What arrays cannot say is refused, naming the remedy: cash dividends; several symbols on
-one account (use `portfolio_from_orders`); time limits; a stop and a wider trail on one
-position; targets in a column that goes both long and short; stops nearer than the
+one account (use `portfolio_from_orders`); time limits (see `vectorbt_limits`); a stop and a wider
+trail on one position; targets in a column that goes both long and short; stops nearer than the
 slippage beside a target; splits that leave fractions.
 
 What differs unseen: an account that a short sale has ruined (vectorbt covers only what

@@ -217,7 +217,11 @@ def test_progress_counts_up_to_all_cells(bars):
         ({"initial_capital": -1}, BadValue, "`initial_capital` must be above 0"),
         ({"start_date": "2012-01-01", "end_date": "2011-01-01"}, BadValue, "`end` must be after `start`"),
         ({"symbols": ["FB"]}, NotEnoughHistory, "FB (196 bars)"),
-        ({"params": {"time_limit": 5}}, BadValue, "AAPL with time_limit=5, threshold=0: time limits"),
+        (
+            {"params": {"stop": 0.05, "trail": 0.1}},
+            BadValue,
+            "AAPL with stop=0.05, trail=0.1, threshold=0: vectorbt holds one stop",
+        ),
     ],
 )
 def test_wrong_questions_get_one_line(bars, asked, error, said):
