@@ -22,6 +22,7 @@ from research.errors import BadValue, BudgetError
 from research.execution import Execution
 from research.features.catalogue import feature
 from research.request import TRAIN_FRACTION, Instant, Request
+from research.simulation.choices import Constraint
 from research.simulation.executors import FIGURES, executor_named
 from research.simulation.grid import build_grid
 from research.simulation.lanes import lay_out
@@ -49,6 +50,9 @@ def sweep(
     initial_capital: float = 100_000.0,
     train_fraction: float = TRAIN_FRACTION,
     params: Mapping[str, object] | None = None,
+    constraint: Constraint | None = None,
+    sample: int | None = None,
+    seed: int = 0,
     execution: Execution | None = None,
     engine: str = "vectorbt",
     memory_mb: float = 1024.0,
@@ -62,9 +66,10 @@ def sweep(
         A bar table.
     strategy : str
         A name in `STRATEGIES`.
-    grid : mapping of str to list, range, array or number
-        The values of each varied parameter; cells are in product order. Combinations that the
-        strategy's rule forbids are left out, and `notes` says how many.
+    grid : mapping of str to list, range, array, number or str
+        The values of each varied parameter, also as text like "20:200:5", which includes its stop;
+        cells are in product order. Combinations that the strategy's rule forbids are left out, and
+        `notes` says how many.
     symbols : sequence of str, optional
         Default: all in `bars`. Each is an account of its own in every cell.
     start_date, end_date : str, date or datetime, optional
@@ -75,6 +80,11 @@ def sweep(
         Leading part of each symbol's span that is reserved for training and not traded.
     params : mapping, optional
         Parameters that differ from the strategy's defaults in all cells.
+    constraint : callable, optional
+        Which combinations to run besides: ``lambda p: p.fast < p.slow``.
+    sample, seed : int, optional
+        Run so many allowed combinations, drawn at random; the same seed draws the same ones. The product
+        itself is never made, so its lists may be long.
     execution : Execution, optional
         Costs and rules of a fill; default ``Execution(dividends=False)``. A backtest with the same
         execution, symbol and parameters makes the same orders.
@@ -118,7 +128,7 @@ def sweep(
             f"a sweep is for strategies without a model, was {strategy}, which learns anew in each cell; "
             "backtest its cells one by one, or sweep adaptive_momentum or ma_crossover"
         )
-    cells = build_grid(rule, grid or {}, params)
+    cells = build_grid(rule, grid or {}, params, constraint=constraint, sample=sample, seed=seed)
     rules = Execution(dividends=False) if execution is None else execution
     executor = executor_named(engine, rules, initial_capital)
     if not memory_mb > 0.0:

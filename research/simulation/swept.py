@@ -288,6 +288,8 @@ class SweepResult:
 def _notes(study: Study, finished: NDArray[np.bool_]) -> list[str]:
     """Say what would otherwise stay silent."""
     cells, notes = study.grid, list(study.lanes.notes)
+    if cells.subset:
+        notes.append(f"these are {cells.subset}")
     if cells.left_out:
         notes.append(f"{cells.left_out} combinations were left out: {cells.complaint}")
     for lane in study.lanes.lanes:

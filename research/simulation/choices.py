@@ -1,0 +1,169 @@
+"""Which combinations of a product are cells: rules, constraints and features, asked once per distinct case.
+
+In: a function of parameters (a strategy's rule, a user's constraint, the features it reads) and many
+combinations. Out: its answer for each.
+
+A million combinations often differ only in parameters that the function does not look at. It is watched
+while it is asked; combinations that agree in everything it has looked at so far share one answer. The
+answers are those of asking every time, provided that it depends on its argument alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from research.errors import BadValue, UnknownName
+
+__all__ = ["Constraint", "Point", "allowed", "answers"]
+
+I64 = NDArray[np.int64]
+A = TypeVar("A")
+
+
+class Point(Mapping[str, float]):
+    """The parameters of one cell, as a mapping and as attributes; notes what is looked at.
+
+    Examples
+    --------
+    >>> point = Point({"fast": 5.0, "slow": 20.0}, set())
+    >>> point.fast < point["slow"]
+    True
+    """
+
+    __slots__ = ("_seen", "_values")
+
+    def __init__(self, values: Mapping[str, float], seen: set[str]) -> None:
+        self._values = values
+        self._seen = seen
+
+    def __getitem__(self, name: str) -> float:
+        self._seen.add(name)
+        return self._values[name]
+
+    def __getattr__(self, name: str) -> float:
+        if name.startswith("__"):  # what copy and pickle ask of any object
+            raise AttributeError(name)
+        if name not in self._values:
+            raise UnknownName("parameter in the constraint", name, self._values)
+        return self[name]
+
+    def __iter__(self) -> Iterator[str]:
+        self._seen.update(self._values)
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+
+Constraint = Callable[[Any], object]
+"""Takes the parameters of a cell (`p.fast` or `p["fast"]`) and says whether it is run."""
+
+
+def answers(
+    ask: Callable[[Point], A],
+    base: Mapping[str, float],
+    axes: Mapping[str, NDArray[np.float64]],
+    digits: Sequence[I64],
+) -> tuple[list[A], I64]:
+    """Ask a function of each combination, once per distinct case.
+
+    Parameters
+    ----------
+    ask : callable
+    base : mapping of str to float
+        The parameters that are not varied.
+    axes : mapping of str to (V,) float64
+    digits : sequence of (C,) int64
+        Per axis: which of its values each combination has.
+
+    Returns
+    -------
+    list
+        One answer per distinct case.
+    (C,) int64
+        Which of them is each combination's.
+    """
+    names = list(axes)
+    seen: set[str] = set()
+    while True:
+        looked = [name for name in names if name in seen]
+        code = np.zeros(len(digits[0]), dtype=np.int64)
+        for k, name in enumerate(names):
+            if name in looked:
+                code = code * len(axes[name]) + digits[k]
+        _, first, case = np.unique(code, return_index=True, return_inverse=True)
+        told: list[A] = []
+        for c in first.tolist():
+            point = {name: float(axes[name][digits[k][c]]) for k, name in enumerate(names)}
+            told.append(ask(Point({**base, **point}, seen)))
+            if len(seen.intersection(names)) > len(looked):
+                break  # it looks at more than was thought: more cases are to be told apart
+        else:
+            return told, case
+
+
+def allowed(
+    rule: Callable[[Mapping[str, float]], str | None] | None,
+    constraint: Constraint | None,
+    base: Mapping[str, float],
+    axes: Mapping[str, NDArray[np.float64]],
+    digits: Sequence[I64],
+) -> tuple[NDArray[np.bool_], str]:
+    """Say which combinations a strategy's rule and a user's constraint allow.
+
+    Returns
+    -------
+    (C,) bool
+    str
+        Why the first of the others is left out; "" if none is.
+
+    Raises
+    ------
+    BadValue
+        The constraint raised, or gave no truth value; the combination is named.
+    UnknownName
+        It looked at a parameter that the strategy does not have.
+    """
+    keep = np.ones(len(digits[0]), dtype=np.bool_)
+    why = np.zeros(len(keep), dtype=np.int64)
+    reasons: list[str] = [""]
+    if rule is not None:
+        said, case = answers(rule, base, axes, digits)
+        keep = np.array([one is None for one in said])[case]
+        why = np.where(keep, 0, case + 1)
+        reasons += [one or "" for one in said]
+    if constraint is not None and keep.any():
+        # Asked only where the rule allows: it may divide by what the rule keeps apart from 0.
+        left = np.flatnonzero(keep)
+        passed, case = answers(
+            lambda point: _asked(constraint, point, axes), base, axes, [of[left] for of in digits]
+        )
+        keep[left] = np.array(passed)[case]
+        why[~keep & (why == 0)] = len(reasons)
+        reasons.append("the constraint excludes it")
+    out = np.flatnonzero(~keep)
+    return keep, reasons[why[out[0]]] if out.size else ""
+
+
+def _asked(constraint: Constraint, point: Point, axes: Mapping[str, object]) -> bool:
+    """Ask a constraint of one combination, and name the combination if it cannot answer."""
+    try:
+        answer = constraint(point)
+    except UnknownName:
+        raise
+    except Exception as problem:  # the user's function: whatever it raises is told, with the cell
+        what = f"raised {type(problem).__name__} ({problem})"
+        raise BadValue(_broken(what, point, axes)) from problem
+    if not isinstance(answer, (bool, np.bool_)):
+        raise BadValue(_broken(f"must give True or False, gave {answer!r}", point, axes))
+    return bool(answer)
+
+
+def _broken(what: str, point: Point, axes: Mapping[str, object]) -> str:
+    cell = ", ".join(f"{name}={point[name]:g}" for name in axes)
+    what = " ".join(what.split())
+    return f"the constraint {what} at {cell}; write one like lambda p: p.fast < p.slow"
