@@ -25,6 +25,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from live.replay import open_replay
+from research.compiling import compile_kernels, is_compiled
 from research.data import load_sample
 from research.errors import OnepathError
 from research.evidence.audit import audit, audit_bars, audit_settings
@@ -92,7 +93,11 @@ def tour(out: Path, console: Console | None = None) -> dict[str, Any]:
         f"models here are {len(LEARNING.learners)} learners, fitted every {LEARNING.retrain_every} bars on "
         f"{LEARNING.max_rows} rows at most: lighter than the defaults"
     )
-    console.print("first run: kernels are compiled once, which takes a minute; later runs load them\n")
+    if not is_compiled():
+        with _progress(console) as progress:
+            progress.add_task("first run: compiling kernels", total=None)
+            compile_kernels()
+    console.print()
 
     with _progress(console) as progress:
         task = progress.add_task("backtests", total=len(STRATEGIES))

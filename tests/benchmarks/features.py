@@ -4,7 +4,8 @@ Ours: the whole time of a stream that computes just these outputs, from adjusted
 cores; nothing is subtracted. Features that one kernel computes together are measured together and divided.
 
 TA-Lib, symbol by symbol on the same arrays: *same*, our very output made from it, in one thread as its
-users call it and in as many as ours; *bare*, the call alone in one thread, its result dropped.
+users call it and in as many as ours; *bare*, the call alone in one thread, its result dropped. Both begin
+with prices: where an output is of their logarithm, both take it.
 
 All write into one matrix, whose memory has been used before. At the end the outputs that both have are made
 by one stream at once, beside TA-Lib's one after the other.
@@ -40,7 +41,6 @@ class Bars(NamedTuple):
     low: F64
     close: F64
     volume: F64
-    ln: F64
 
 
 class Case(NamedTuple):
@@ -96,7 +96,7 @@ CASES = (
     *(_ema(n) for n in (12, 26, 50)),
     _ratio(20, 50),
     _ratio(50, 200),
-    _plain("slope_20", lambda b: talib.LINEARREG_SLOPE(b.ln, 20)),
+    _plain("slope_20", lambda b: talib.LINEARREG_SLOPE(np.log(b.close), 20)),
     Case(
         ("hi_dist_20", "lo_dist_20", "donchian_pos_20"),
         lambda b: (talib.MAX(b.high, 20), talib.MIN(b.low, 20)),
@@ -197,7 +197,7 @@ def main() -> None:
     panel = synthetic_panel(SYMBOLS, BARS)
     open_, high, low, close, volume = (np.ascontiguousarray(x.T) for x in panel.adjusted())
     columns = open_, high, low, close, volume
-    bars = Bars(high, low, close, volume, np.log(close))
+    bars = Bars(high, low, close, volume)
     out = np.full((len(FEATURES), SYMBOLS, BARS), np.nan)
     print(f"{SYMBOLS} symbols × {BARS} bars ({machine()}, TA-Lib {talib.__version__})")
     print(f"medians of {REPEATS}, ns per value, ours on {CORES} cores\n")

@@ -1,0 +1,48 @@
+"""What is compiled before a first run is what runs compile: the same functions for the same types."""
+
+import logging
+import os
+import subprocess
+import sys
+
+import pytest
+
+from research import compiling
+from research.kernels.jit import cache_folder
+
+COUNTED = """
+from research import compiling
+from research.kernels import advance, online, program, rows, scan, shadow
+for part in compiling.PARTS.values():
+    part()
+features = advance.advance_nb, rows.rows_nb, program.recursions_nb
+decisions = shadow.shadow_nb, online.speak_nb, scan.scan_nb
+print([len(kernel.signatures) for kernel in features + decisions], compiling.is_compiled())
+"""
+
+
+def test_parts_compile_no_type_that_runs_do_not_use():
+    """A call of rows_nb with other types than advance_nb's would compile it twice, in vain."""
+    told = subprocess.run([sys.executable, "-c", COUNTED], check=True, capture_output=True, text=True).stdout
+    assert told == "[1, 1, 1, 1, 1, 1] True\n"
+
+
+def test_nothing_is_started_where_the_cache_is_full(monkeypatch):
+    monkeypatch.setattr(compiling, "is_compiled", lambda: True)
+    monkeypatch.setattr(subprocess, "Popen", lambda *_, **__: pytest.fail("started a process"))
+    compiling.compile_kernels()
+
+
+def test_an_empty_folder_holds_no_kernels(tmp_path, monkeypatch):
+    assert compiling.is_compiled() == any(cache_folder().rglob("advance.advance_nb*.nbi"))
+    monkeypatch.setattr(compiling, "cache_folder", lambda: tmp_path)
+    assert not compiling.is_compiled()
+
+
+def test_a_part_that_fails_is_told(monkeypatch, caplog):
+    monkeypatch.setattr(compiling, "is_compiled", lambda: False)
+    monkeypatch.setattr(compiling, "PARTS", {"nothing": lambda: None})
+    monkeypatch.setattr(os, "cpu_count", lambda: 2)
+    with caplog.at_level(logging.WARNING):
+        compiling.compile_kernels()
+    assert "kernels of nothing were not compiled beforehand (status 1)" in caplog.text
