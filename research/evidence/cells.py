@@ -2,6 +2,10 @@
 
 In: the returns of a sweep, or what a scan made of them in its own pass. Out: rows, each under a key that is a
 hash of the cell's content.
+
+Of a large batch only some cells need a sketch: those whose key begins with enough zero bits (`sketch_level`).
+Keys are hashes, so this is a random sample; it is nested, and it depends on the cell alone, so a ledger
+reads the same sample however the cells were cut into batches.
 """
 
 from __future__ import annotations
@@ -19,9 +23,44 @@ from research.errors import BadValue
 from research.evidence.moments import Moments, moments
 from research.evidence.trials import SKETCH, sketches
 
-__all__ = ["Cells", "Origin"]
+__all__ = ["Cells", "Origin", "keys_of", "sketch_level", "sketched"]
 
 F64 = NDArray[np.float64]
+_SKETCHES = 512  # of a batch at most: enough for the rank of what trades one market, and soon made
+_ZEROS = np.array([8 - int(byte).bit_length() for byte in range(256)])
+
+
+def sketch_level(cells: int) -> int:
+    """Return how many zero bits a key must begin with to have a sketch, in a batch of so many cells.
+
+    Examples
+    --------
+    >>> [sketch_level(n) for n in (1, 512, 513, 1_000_000)]
+    [0, 0, 1, 11]
+    """
+    return max(0, math.ceil(math.log2(max(cells, 1) / _SKETCHES)))
+
+
+def sketched(keys: Sequence[bytes], level: int) -> NDArray[np.bool_]:
+    """Return which cells have a sketch at a level, (N,)."""
+    if not level or not len(keys):
+        return np.ones(len(keys), dtype=np.bool_)
+    heads = np.frombuffer(b"".join(key[:4] for key in keys), dtype=np.uint8).reshape(-1, 4)
+    zeros, going = np.zeros(len(heads), dtype=np.int64), np.ones(len(heads), dtype=np.bool_)
+    for column in heads.T:
+        zeros += np.where(going, _ZEROS[column], 0)
+        going &= column == 0
+    return np.asarray(zeros >= level)
+
+
+def _text(params: Mapping[str, float]) -> str:
+    return json.dumps({k: float(v) for k, v in params.items()}, sort_keys=True, allow_nan=False)
+
+
+def keys_of(origin: Origin, params: Sequence[Mapping[str, float]]) -> list[bytes]:
+    """Return the key of each cell: 16 bytes of SHA-256 over its origin and all of its parameters."""
+    of_all = origin.hash()
+    return [hashlib.sha256(of_all + _text(cell).encode()).digest()[:16] for cell in params]
 
 
 @dataclass(frozen=True)
@@ -70,12 +109,16 @@ class Cells:
         All parameters of each cell, defaults included.
     moments : Moments
     sketches : (N, 128) float16
+        Rows of cells whose key has no sketch at `level` are not read.
+    level : int
+        `sketch_level` of the whole batch; 0: every cell has a sketch.
     """
 
     origin: Origin
     params: Sequence[Mapping[str, float]]
     moments: Moments
     sketches: NDArray[np.float16]
+    level: int = 0
 
     def __post_init__(self) -> None:
         wanted = len(self.params)
@@ -110,12 +153,26 @@ class Cells:
         """
         return cls(origin, params, moments(returns), sketches(returns, instants))
 
+    @property
+    def shared(self) -> str:
+        """The parameters that all cells have in common, JSON."""
+        return _text(dict(self._common()))
+
+    def _common(self) -> list[tuple[str, float]]:
+        first = self.params[0] if self.params else {}
+        return [
+            (name, value)
+            for name, value in first.items()
+            if all(name in cell and cell[name] == value for cell in self.params)
+        ]
+
     def rows(self) -> Iterator[tuple[object, ...]]:
-        """Yield key, parameters, periods, moments and sketch of each cell."""
-        origin = self.origin.hash()
+        """Yield key, parameters that are not `shared`, moments and sketch of each cell."""
+        keys = keys_of(self.origin, self.params)
+        kept = sketched(keys, self.level)
+        common = {name for name, _ in self._common()}
         columns = [np.asarray(column).tolist() for column in self.moments[:4]]
-        for i, params in enumerate(self.params):
-            text = json.dumps({k: float(v) for k, v in params.items()}, sort_keys=True, allow_nan=False)
-            key = hashlib.sha256(origin + text.encode()).digest()[:16]
+        for i, (key, params) in enumerate(zip(keys, self.params, strict=True)):
+            text = _text({name: value for name, value in params.items() if name not in common})
             figures = (None if math.isnan(column[i]) else column[i] for column in columns)
-            yield key, text, self.moments.periods, *figures, self.sketches[i].astype("<f2").tobytes()
+            yield key, text, *figures, self.sketches[i].astype("<f2").tobytes() if kept[i] else None

@@ -8,7 +8,8 @@ deflation of a winner needs of them: how many, how independent, how far apart.
    until it works has tried both.
 2. A row keeps the moments of the cell's returns and a sketch of 128 half-precision numbers
    (`evidence.trials`), 256 bytes, from which correlations between any two cells can be told, even of sweeps
-   made on different days over different spans. About 500 bytes a row.
+   made on different days over different spans. Of a batch of more than 512 cells a sample has one
+   (`evidence.cells`), and every cell its Sharpe ratio: about 100 bytes a row.
 3. A batch is one transaction: on disk whole or not at all. Writers wait up to 60 s for each other; the file
    has no companions between writes, so it can be copied and lies well on a network disk, where WAL does not.
 4. Rows are read in the order of their keys, so ten batches give the same figures as one, to the bit.
@@ -18,12 +19,12 @@ The file is ``ledger.sqlite`` in the user's data folder, or where ``ONEPATH_LEDG
 
 from __future__ import annotations
 
-import math
 import os
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -32,7 +33,7 @@ import platformdirs
 import polars as pl
 
 from research.errors import OutputError, SnapshotMismatch
-from research.evidence.cells import Cells
+from research.evidence.cells import Cells, sketch_level, sketched
 from research.evidence.ledger_schema import (
     APPLICATION_ID,
     COLUMNS,
@@ -48,6 +49,7 @@ __all__ = ["Deflation", "Ledger", "connect", "default_path"]
 
 VARIABLE = "ONEPATH_LEDGER"
 _PATIENCE = 60.0  # seconds that a writer waits for another
+_BY_KEY = "ORDER BY t.key"
 _ELSE = f"it was left as it is, name another with --path or {VARIABLE}"
 
 
@@ -145,7 +147,8 @@ class Ledger:
             The file cannot be made or written, such as on a full disk; none of these cells was kept.
         """
         now = datetime.now(UTC).isoformat(timespec="seconds")
-        rows = [(*row, now) for row in cells.rows()]
+        rows = list(cells.rows())
+        run = (now, cells.moments.periods, cells.level, cells.shared)
         o = cells.origin
         origin = (
             o.hash(), o.strategy, o.code, o.data, ",".join(o.symbols), o.first, o.last, o.execution,
@@ -156,8 +159,8 @@ class Ledger:
             with self._open() as db:
                 db.execute("BEGIN IMMEDIATE")
                 try:
-                    new = self._write(db, origin, rows)
-                    db.execute("COMMIT")
+                    new = self._write(db, origin, run, rows)
+                    db.execute("COMMIT" if new else "ROLLBACK")
                 finally:
                     if db.in_transaction:
                         db.execute("ROLLBACK")
@@ -169,7 +172,11 @@ class Ledger:
             ) from problem
 
     def _write(
-        self, db: sqlite3.Connection, origin: tuple[object, ...], rows: Sequence[tuple[object, ...]]
+        self,
+        db: sqlite3.Connection,
+        origin: tuple[object, ...],
+        run: tuple[object, ...],
+        rows: Sequence[tuple[object, ...]],
     ) -> int:
         if not self._check(db):
             for statement in DDL:
@@ -182,11 +189,15 @@ class Ledger:
             origin,
         )
         (number,) = db.execute("SELECT id FROM origins WHERE hash = ?", origin[:1]).fetchone()
+        batch = db.execute(
+            "INSERT INTO runs (run_at, periods, level, params, origin) VALUES (?, ?, ?, ?, ?)", (*run, number)
+        ).lastrowid
         before = db.total_changes
+        # In the order of the keys, since the file is: else each row would fetch and dirty a page of its own.
         db.executemany(
-            "INSERT OR IGNORE INTO trials (key, params, periods, sharpe, skewness, kurtosis, "
-            f"autocorrelation, sketch, run_at, origin) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, {int(number)})",
-            rows,
+            "INSERT OR IGNORE INTO trials (key, params, sharpe, skewness, kurtosis, autocorrelation, sketch, "
+            f"run) VALUES (?, ?, ?, ?, ?, ?, ?, {batch})",
+            sorted(rows, key=itemgetter(0)),
         )
         return db.total_changes - before
 
@@ -205,7 +216,7 @@ class Ledger:
         DataFrame
             key (hex), strategy, code, data, symbols, first, last, execution, periods_per_year, params
             (JSON), run_at (UTC), periods, sharpe (per period), skewness, kurtosis (raw), autocorrelation,
-            sketch (bytes). Null where a cell never traded.
+            sketch (bytes). Null where a cell never traded, or has no sketch.
         """
         return pl.DataFrame(self._rows(COLUMNS, strategy, data), schema=TRIALS, orient="row")
 
@@ -241,18 +252,26 @@ class Ledger:
             As of `trials`. Leave `data` out where the same idea was tried on several spans: each was a
             look at the future.
         """
-        columns = ("t.sharpe", "o.periods_per_year", "t.periods", "t.sketch")
-        rows = [row for row in self._rows(columns, strategy, data) if row[0] is not None]
-        if not rows:
+        some = "t.sharpe IS NOT NULL"
+        columns = ("t.sharpe", "o.periods_per_year", "r.periods")
+        figures = np.array(self._rows(columns, strategy, data, f"AND {some} {_BY_KEY}"), dtype=np.float64)
+        if not len(figures):
             return Deflation(0, 0.0, 0.0)
-        sharpe = np.array([row[0] * math.sqrt(row[1] / periods_per_year) for row in rows])
-        sketched = np.frombuffer(b"".join(row[3] for row in rows), dtype="<f2").reshape(-1, SKETCH)
-        typical = float(np.median([row[2] for row in rows]))
-        variance = float(np.var(sharpe, ddof=1)) if len(rows) > 1 else 0.0
-        return Deflation(len(rows), max(1.0, effective_trials(sketched, typical)), variance)
+        sharpe = figures[:, 0] * np.sqrt(figures[:, 1] / periods_per_year)
+        variance = float(np.var(sharpe, ddof=1)) if len(sharpe) > 1 else 0.0
+        # The level of all cells together, whatever the batches: ten batches give the sample of one.
+        ((count, most),) = self._rows(("count(*)", "max(r.level)"), strategy, data, "")
+        rows = self._rows(
+            ("t.key", "t.sketch"), strategy, data, f"AND {some} AND t.sketch IS NOT NULL {_BY_KEY}"
+        )
+        kept = sketched([row[0] for row in rows], max(sketch_level(count), most))
+        held = b"".join(row[1] for row, keep in zip(rows, kept, strict=True) if keep)
+        sample = np.frombuffer(held, dtype="<f2").reshape(-1, SKETCH)
+        independent = effective_trials(sample, float(np.median(figures[:, 2])), len(sharpe))
+        return Deflation(len(sharpe), max(1.0, independent), variance)
 
     def _rows(
-        self, columns: Sequence[str], strategy: str | None, data: str | None, order: str = "ORDER BY t.key"
+        self, columns: Sequence[str], strategy: str | None, data: str | None, rest: str = _BY_KEY
     ) -> list[tuple[Any, ...]]:
         if not self.exists:
             return []
@@ -260,8 +279,9 @@ class Ledger:
             if not self._check(db):
                 return []
             return db.execute(
-                f"SELECT {', '.join(columns)} FROM trials t JOIN origins o ON o.id = t.origin "
-                f"WHERE (? IS NULL OR o.strategy = ?) AND (? IS NULL OR o.data = ?) {order}",
+                f"SELECT {', '.join(columns)} FROM trials t JOIN runs r ON r.id = t.run "
+                "JOIN origins o ON o.id = r.origin "
+                f"WHERE (? IS NULL OR o.strategy = ?) AND (? IS NULL OR o.data = ?) {rest}",
                 (strategy, strategy, data, data),
             ).fetchall()
 

@@ -1,6 +1,8 @@
 """The ledger's tables, as SQLite is told them, and the frames that are read from them.
 
-A row is never changed. NULL is "none": a cell that never traded has no Sharpe ratio.
+A row is never changed. NULL is "none": a cell that never traded has no Sharpe ratio, and of a large batch
+only some cells have a sketch (`evidence.cells.sketch_level`). What a batch's cells share is written once, as
+a run.
 """
 
 from __future__ import annotations
@@ -10,23 +12,26 @@ import polars as pl
 __all__ = ["APPLICATION_ID", "COLUMNS", "DDL", "GROUPS", "GROUP_COLUMNS", "TRIALS", "VERSION"]
 
 APPLICATION_ID = 0x6F6E656C  # "onel": tells our files from other SQLite databases
-VERSION = 1
+VERSION = 2
 
 DDL = (
     """CREATE TABLE origins (
         id INTEGER PRIMARY KEY, hash BLOB NOT NULL UNIQUE, strategy TEXT NOT NULL, code TEXT NOT NULL,
         data TEXT NOT NULL, symbols TEXT NOT NULL, first TEXT NOT NULL, last TEXT NOT NULL,
         execution TEXT NOT NULL, periods_per_year REAL NOT NULL)""",
+    """CREATE TABLE runs (
+        id INTEGER PRIMARY KEY, origin INTEGER NOT NULL REFERENCES origins (id), run_at TEXT NOT NULL,
+        periods INTEGER NOT NULL, level INTEGER NOT NULL, params TEXT NOT NULL)""",
     """CREATE TABLE trials (
-        key BLOB PRIMARY KEY, origin INTEGER NOT NULL REFERENCES origins (id), params TEXT NOT NULL,
-        run_at TEXT NOT NULL, periods INTEGER NOT NULL, sharpe REAL, skewness REAL, kurtosis REAL,
-        autocorrelation REAL, sketch BLOB NOT NULL) WITHOUT ROWID""",
+        key BLOB PRIMARY KEY, run INTEGER NOT NULL REFERENCES runs (id), params TEXT NOT NULL,
+        sharpe REAL, skewness REAL, kurtosis REAL, autocorrelation REAL, sketch BLOB) WITHOUT ROWID""",
 )
 
 _ORIGIN = ("strategy", "code", "data", "symbols", "first", "last", "execution")
 COLUMNS = (
-    "lower(hex(t.key))", *(f"o.{name}" for name in _ORIGIN), "o.periods_per_year", "t.params", "t.run_at",
-    "t.periods", "t.sharpe", "t.skewness", "t.kurtosis", "t.autocorrelation", "t.sketch",
+    "lower(hex(t.key))", *(f"o.{name}" for name in _ORIGIN), "o.periods_per_year",
+    "json_patch(r.params, t.params)", "r.run_at", "r.periods", "t.sharpe",
+    "t.skewness", "t.kurtosis", "t.autocorrelation", "t.sketch",
 )  # fmt: skip
 TRIALS: dict[str, type[pl.DataType]] = {
     "key": pl.String,
@@ -54,5 +59,5 @@ GROUP_COLUMNS = (
     "max(o.periods_per_year)",
     "count(*)",
     "max(t.sharpe)",
-    "max(t.run_at)",
+    "max(r.run_at)",
 )

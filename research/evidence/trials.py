@@ -13,6 +13,8 @@ of trials of any set of sketches, made at whatever time, on whatever span.
 3. K equal and independent directions seen through d of them show a rank of only K·exp(−K/2d) (for K ≤ d, and
    d·exp(−d/2K) above: the entropy of the Marchenko–Pastur law). That is undone, so that the cap of 128 does
    not count a million independent cells as 128; where it cannot be told, it is the number of cells.
+4. A sample of M of the cells lacks K/2M of the entropy for the same reason (Miller 1955, "Note on the bias of
+   information estimates"), which is undone in the same step.
 """
 
 from __future__ import annotations
@@ -111,7 +113,7 @@ def _places(periods: int, instants: ArrayLike | None) -> tuple[NDArray[np.int64]
     return (x % np.uint64(SKETCH)).astype(np.int64), np.where(x >> np.uint64(63), -1.0, 1.0)
 
 
-def effective_trials(sketched: NDArray[np.float16], periods: float) -> float:
+def effective_trials(sketched: NDArray[np.float16], periods: float, of: int | None = None) -> float:
     """Return how many independent trials some cells are worth.
 
     Parameters
@@ -120,11 +122,13 @@ def effective_trials(sketched: NDArray[np.float16], periods: float) -> float:
         Made by `sketches`; rows of 0 (cells that never traded) are left out.
     periods : float
         Returns of a cell, or a typical number of them.
+    of : int, optional
+        How many cells these are a random sample of; default: they are all.
 
     Returns
     -------
     float
-        From 1 to M; 0 if there is no cell. It is the same for the same rows in the same order.
+        From 1 to M, or to `of`; 0 if there is no cell. It is the same for the same rows in the same order.
 
     Examples
     --------
@@ -140,12 +144,13 @@ def effective_trials(sketched: NDArray[np.float16], periods: float) -> float:
         part = part[length > 0.0] / length[length > 0.0, None]
         gram += part.T @ part
         count += len(part)
+    whole = max(count, of or 0)
     if count < 2:
-        return float(count)
+        return float(whole)
     seen = effective_rank(gram / count)
     # Correlations of T returns are off by 1/√T already, before the sketch adds its own.
-    dims = 1.0 / (1.0 / SKETCH + 1.0 / max(periods - 1.0, 1.0))
-    return min(float(count), _undo_the_cap(seen, dims))
+    dims = 1.0 / (1.0 / SKETCH + 1.0 / max(periods - 1.0, 1.0) + (1.0 / count - 1.0 / whole))
+    return min(float(whole), _undo_the_cap(seen, dims))
 
 
 def _undo_the_cap(seen: float, dims: float) -> float:

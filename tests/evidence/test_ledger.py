@@ -12,7 +12,7 @@ import pytest
 from research.cli import app
 from research.console import run
 from research.errors import BadValue, OutputError, SnapshotMismatch
-from research.evidence.cells import Cells, Origin
+from research.evidence.cells import Cells, Origin, sketch_level, sketched
 from research.evidence.ledger import Ledger, connect, default_path
 from research.evidence.overfitting import judge
 from research.evidence.trials import effective_trials, sketches
@@ -115,6 +115,44 @@ def test_ten_chunks_in_any_order_give_the_same_figures_as_one(tmp_path):
     assert verdicts[0] == verdicts[1]
 
 
+def families(count, seed=5):
+    """(400, count) returns: twelve families of cells that resemble each other."""
+    rng = np.random.default_rng(seed)
+    return rng.normal(size=(400, 12))[:, np.arange(count) % 12] + 0.1 * rng.normal(size=(400, count))
+
+
+def test_a_large_batch_keeps_a_sample_of_sketches(tmp_path):
+    """5,000 cells in one batch or ten: the same figures, and nearly those of all sketches."""
+    returns, params = families(5000), [{"n": n, "m": 1} for n in range(5000)]
+    level = sketch_level(5000)
+    assert level == 4
+    sizes = {"one": 5000, "ten": 500}
+    found = {}
+    for name, size in sizes.items():
+        ledger = Ledger.at(tmp_path / name)
+        for start in range(0, 5000, size):
+            part = slice(start, start + size)
+            made = Cells.of(ORIGIN, params[part], returns[:, part], DAYS[:400])
+            ledger.record(replace(made, level=sketch_level(size)))
+        rows = ledger.trials()
+        assert json.loads(rows["params"][0])["m"] == 1
+        with_sketch = rows.height - rows["sketch"].null_count()
+        assert with_sketch == 5000 if name == "ten" else 200 < with_sketch < 420
+        found[name] = ledger.deflation(252.0)
+    assert found["one"] == found["ten"]
+    assert found["one"].trials == 5000
+    assert found["one"].effective == pytest.approx(12, rel=0.15)
+    assert (tmp_path / "one").stat().st_size < 5000 * 200
+
+
+def test_which_cells_have_a_sketch():
+    keys = [bytes([0, 0, 1, 0]), bytes([0, 1, 0, 0]), bytes([128, 0, 0, 0]), bytes(4)]
+    zeros = [23, 15, 0, 32]
+    for level in (0, 1, 15, 16, 23, 24, 32):
+        assert sketched(keys, level).tolist() == [z >= level for z in zeros]
+    assert sketched([], 3).tolist() == []
+
+
 def test_judged_alone_or_from_a_ledger_of_nothing_else(ledger):
     """Rows lie in another order there, so sums may differ in their last bits."""
     ledger.record(cells())
@@ -164,16 +202,16 @@ def test_where_it_is(tmp_path, monkeypatch):
 def test_another_version_is_refused_and_left_as_it_is(ledger, capsys):
     ledger.record(cells())
     with sqlite3.connect(ledger.path) as db:
-        db.execute("PRAGMA user_version = 2")
+        db.execute("PRAGMA user_version = 3")
     db.close()
     before = ledger.path.read_bytes()
     for refused in (lambda: Ledger.at(ledger.path), lambda: ledger.record(cells()), ledger.trials):
-        with pytest.raises(SnapshotMismatch, match="must have version 1 for this onepath, was 2"):
+        with pytest.raises(SnapshotMismatch, match="must have version 2 for this onepath, was 3"):
             refused()
     assert call("ledger", "--path", ledger.path) == 2
     told = capsys.readouterr()
     assert told.err.count("\n") == 1
-    assert "must have version 1" in told.err
+    assert "must have version 2" in told.err
     assert ledger.path.read_bytes() == before
 
 

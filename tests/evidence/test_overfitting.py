@@ -202,6 +202,15 @@ def test_families_are_as_many_trials_as_there_are():
     assert effective_trials(sketches(cells), 1500) == pytest.approx(12, rel=0.2)
 
 
+@pytest.mark.parametrize("kinds", [12, 100])
+def test_a_sample_is_worth_as_many_trials_as_the_whole(kinds):
+    rng = np.random.default_rng(kinds)
+    cells = rng.normal(size=(1500, kinds))[:, rng.integers(0, kinds, size=300)]
+    cells = cells + 0.05 * rng.normal(size=cells.shape)
+    assert effective_trials(sketches(cells), 1500, 100_000) == pytest.approx(kinds, rel=0.25)
+    assert effective_trials(sketches(cells), 1500) < effective_trials(sketches(cells), 1500, 100_000)
+
+
 def test_sketches_meet_by_instant_not_by_row():
     """The same strategy on overlapping spans: three quarters of the later one are the earlier one's."""
     returns = np.random.default_rng(4).normal(size=2000)
