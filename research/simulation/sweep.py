@@ -13,6 +13,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -28,6 +29,7 @@ from research.simulation.grid import build_grid
 from research.simulation.lanes import lay_out
 from research.simulation.memory import PeakMemory
 from research.simulation.progress import Report, reporting
+from research.simulation.recording import entered, ledger_named
 from research.simulation.swept import Study, SweepResult
 from research.strategies import strategy_named
 
@@ -57,6 +59,7 @@ def sweep(
     engine: str = "vectorbt",
     memory_mb: float = 1024.0,
     progress: bool | Callable[[float, int], None] = True,
+    ledger: bool | str | Path | None = True,
 ) -> SweepResult:
     """Run a strategy with every combination of some parameters.
 
@@ -97,6 +100,9 @@ def sweep(
     progress : bool or callable
         A progress bar on stderr, if that is a terminal; or a function that is told the cells done
         and the cells in all.
+    ledger : bool, str or Path, optional
+        Where every cell is written down as a trial, so that a winner is judged among all that was ever
+        tried: True is ``ONEPATH_LEDGER`` or the user's data folder; None is nowhere. A note says which.
 
     Returns
     -------
@@ -114,6 +120,8 @@ def sweep(
         No symbol has more bars than the cell with the shortest warm-up needs.
     BudgetError
         Not even one cell fits `memory_mb`.
+    SnapshotMismatch
+        The ledger is damaged, or of another version.
 
     Examples
     --------
@@ -129,6 +137,7 @@ def sweep(
             "backtest its cells one by one, or sweep adaptive_momentum or ma_crossover"
         )
     cells = build_grid(rule, grid or {}, params, constraint=constraint, sample=sample, seed=seed)
+    book = ledger_named(ledger)
     rules = Execution(dividends=False) if execution is None else execution
     executor = executor_named(engine, rules, initial_capital)
     if not memory_mb > 0.0:
@@ -153,7 +162,8 @@ def sweep(
     )
     study = Study(request, cells, lay_out(request, bars), executor, reads, lookback)
     with reporting(progress, len(cells)) as report:
-        return _run(study, memory_mb, report)
+        swept = _run(study, memory_mb, report)
+    return entered(swept, book)
 
 
 def _run(study: Study, memory_mb: float, report: Report) -> SweepResult:

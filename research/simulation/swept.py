@@ -4,15 +4,16 @@ In: the study that was run and its figures. Out: a Polars table, a heatmap, and 
 vectorbt portfolio of a cell, made again on demand, since keeping all of them would
 need memory that grows with bars × cells.
 
-There is no "best cell" in here, on purpose: the best of many is the luckiest, and its
-figures say nothing without a correction for the search.
+The best of many cells is the luckiest, and its figures say nothing without a correction for the
+search; `best` gives no winner without it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
@@ -26,6 +27,10 @@ from research.simulation.executors import FIGURES, Executor
 from research.simulation.grid import Grid
 from research.simulation.lanes import Cells, Lane, Lanes
 from research.strategies import Strategy
+
+if TYPE_CHECKING:
+    from research.evidence.sharpe import Convention
+    from research.simulation.winner import Winner
 
 __all__ = ["Study", "SweepResult"]
 
@@ -144,6 +149,8 @@ class SweepResult:
         Wall time of features, signals, orders and figures, compilation excluded.
     peak_mb : float
         Peak resident memory above the bars; NaN where the system does not tell.
+    ledger : Path or None
+        Where its cells are counted as trials; None: nowhere.
     """
 
     strategy: str
@@ -156,6 +163,7 @@ class SweepResult:
     seconds: float
     peak_mb: float
     study: Study = field(repr=False)
+    ledger: Path | None = None
 
     @classmethod
     def of(
@@ -227,6 +235,58 @@ class SweepResult:
         from research.report.figures import heatmap
 
         return heatmap(self, x, y, metric, symbol)
+
+    def best(
+        self,
+        metric: str = "sharpe_ratio",
+        symbol: str | None = None,
+        *,
+        sample: int = 2000,
+        convention: Convention = "2014",
+        reps: int = 2000,
+        seed: int = 0,
+    ) -> Winner:
+        """Return the best cell with what says whether it is more than the luckiest of all.
+
+        Parameters
+        ----------
+        metric : str
+            A figure of `metrics` of which more is better.
+        symbol : str, optional
+            Needed where there are several.
+        sample : int
+            Cells whose returns are held and judged together; of a larger search, a random sample
+            that holds the winner and its neighbours, and the winner says so.
+        convention : {"2014", "2025"}
+            Standard error of the Sharpe ratios, see `research.evidence.sharpe`.
+        reps, seed : int
+            Resamples of the bootstrap, and its seed.
+
+        Returns
+        -------
+        Winner
+            Parameters, figures, neighbours, and the verdict: probabilistic and deflated Sharpe ratio,
+            PBO, SPA and StepM, the track record needed.
+
+        Raises
+        ------
+        UnknownName, BadValue
+            A metric or symbol that does not exist, a metric of which more is not better, or no cell that
+            ever traded.
+        SnapshotMismatch, OutputError
+            The ledger is of another version, or damaged, or cannot be written.
+
+        Examples
+        --------
+        >>> from research import load_sample, sweep
+        >>> swept = sweep(load_sample(["IBM"]), grid={"threshold": [0, 0.5, 1], "min_trend": [50, 70]})
+        >>> winner = swept.best("sharpe_ratio")
+        >>> winner.params["min_trend"], winner.significant
+        (70.0, False)
+        """
+        from research.simulation.winner import best
+
+        return best(self, metric, symbol, sample=sample, convention=convention, reps=reps, seed=seed)
 
     def portfolio(self, symbol: str | None = None, **params: float) -> Any:
         """Return one account as a vectorbt Portfolio.
@@ -303,5 +363,5 @@ def _notes(study: Study, finished: NDArray[np.bool_]) -> list[str]:
     if missing:
         notes.append(f"interrupted: {missing} of {len(cells)} cells are missing; run it again for them")
     if len(cells) > 1:
-        notes.append(f"the best of {len(cells)} cells is the luckiest; look for a plateau, not for a peak")
+        notes.append(f"the best of {len(cells)} cells is the luckiest; `best` says what it is worth")
     return notes

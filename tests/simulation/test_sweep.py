@@ -118,7 +118,6 @@ def test_rows_come_in_the_order_of_cells_and_symbols(small):
     ]  # fmt: skip
     assert small.complete
     assert small.engine == "vectorbt, rust"
-    assert not hasattr(small, "best")
 
 
 def test_chunks_change_no_figure_and_memory_stays_within_the_budget(bars):

@@ -1,0 +1,124 @@
+"""Equity and returns of a sweep's cells, bar by bar: what a winner is judged by, and the figures do not keep.
+
+In: a study, a lane, some cells. Out: one column per cell. The orders are made again by our own scan,
+whichever engine ran the sweep, since both make the same ones, and settled by the kernel that settles all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from research.kernels.settle import settle_nb
+from research.kernels.sums import N_SUMS, SUMS
+from research.simulation.fused import FusedExecutor
+from research.simulation.lanes import Lane
+
+if TYPE_CHECKING:
+    from research.simulation.swept import Study
+
+__all__ = ["chunks", "equity_of", "returns_from", "returns_of", "runnable"]
+
+F64 = NDArray[np.float64]
+I64 = NDArray[np.int64]
+AT_ONCE = 64  # cells whose signals are held at once
+
+
+def chunks(study: Study, cells: I64, size: int = AT_ONCE) -> Iterator[I64]:
+    """Yield some cells a few at a time, while the study's lanes hold what these read."""
+    for start in range(0, cells.size, size):
+        chunk = cells[start : start + size]
+        study.lanes.hold(dict.fromkeys(name for cell in chunk.tolist() for name in study.reads[cell]))
+        yield chunk
+
+
+def runnable(study: Study, lane: Lane) -> I64:
+    """Return the cells that come out of their warm-up in a lane."""
+    return np.flatnonzero(study.lookback < lane.own_bars)
+
+
+def equity_of(
+    study: Study, lane: Lane, cells: I64, *, capital: float | None = None, part: Lane | None = None
+) -> F64:
+    """Return the equity of some accounts at each close.
+
+    Parameters
+    ----------
+    study : Study
+        Its lanes hold what the cells read, as inside `chunks`.
+    lane : Lane
+        T bars.
+    cells : (C,) int64
+    capital : float, optional
+        USD before the first close; default: the request's.
+    part : Lane, optional
+        A piece of `lane` to run instead.
+
+    Returns
+    -------
+    (T, C) float64
+        USD.
+    """
+    request = study.request
+    money = request.initial_capital if capital is None else capital
+    on = lane if part is None else part
+    rows, starts = FusedExecutor(request.execution, money).orders(on, study.cells(lane, cells))
+    rules, bars = request.execution.as_array(), on.rows
+    out = np.empty((cells.size, len(on)))
+    for c in range(cells.size):
+        sums = np.zeros((1, N_SUMS)).view(SUMS)
+        settle_nb(rows, starts[c], starts[c + 1], money, bars, rules, sums[0, 0], out[c])
+    return out.T
+
+
+def returns_from(equity: F64, capital: float) -> F64:
+    """Return the return of each bar.
+
+    Parameters
+    ----------
+    equity : (T, C) float64
+        USD at each close.
+    capital : float
+        USD before the first.
+
+    Returns
+    -------
+    (T, C) float64
+        Fractions. An account whose equity falls to 0 or below has lost all: −1 there, and 0 after it.
+    """
+    before = np.vstack([np.full((1, equity.shape[1]), capital), equity[:-1]])
+    ruined = np.logical_or.accumulate(equity <= 0.0, axis=0)
+    if not ruined.any():
+        return np.asarray(equity / before - 1.0)
+    gone = np.vstack([np.zeros((1, equity.shape[1]), dtype=np.bool_), ruined[:-1]])
+    out = equity / np.where(gone, 1.0, before) - 1.0
+    return np.where(gone, 0.0, np.where(ruined, -1.0, out))
+
+
+def returns_of(study: Study, lane: Lane, cells: I64) -> F64:
+    """Return the returns of some accounts, bar by bar.
+
+    Parameters
+    ----------
+    study : Study
+    lane : Lane
+        T bars.
+    cells : (C,) int64
+        Each comes out of its warm-up in this lane; the bars before that are bars without a position.
+
+    Returns
+    -------
+    (T, C) float64
+        Fractions, from the first bar that may trade; as `returns_from` says.
+    """
+    out = np.empty((len(lane), cells.size))
+    done = 0
+    for chunk in chunks(study, cells):
+        out[:, done : done + chunk.size] = returns_from(
+            equity_of(study, lane, chunk), study.request.initial_capital
+        )
+        done += chunk.size
+    return out
