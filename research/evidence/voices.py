@@ -74,7 +74,7 @@ def voice(result: BacktestResult, probability: F64, *, calibrated: bool) -> F64:
     spoken, learning = spoken_by(result), learning_of(result)
     asked = np.isfinite(spoken.predictions[be.PROBABILITY])
     n, size = asked.shape
-    settings = learning.vector()
+    settings = learning.vector(1)
     settings[[online.EVERY, online.FIRST, online.SHARE]] = _NEVER, _NEVER, 0.0
     if not calibrated:
         settings[online.RIDGE] = _UNMOVED

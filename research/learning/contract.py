@@ -27,12 +27,12 @@ from numpy.typing import NDArray
 from research.errors import BadValue, DataError, MissingExtra, UnknownName
 from research.learning.seal import unsealed
 
-__all__ = ["MIN_ROWS", "Fitted", "Learner", "Params", "checked_training", "checked_windows"]
+__all__ = ["MIN_ROWS", "SEED_END", "Fitted", "Learner", "Params", "checked_training", "checked_windows"]
 
 Params = Mapping[str, float]  # every setting is a number above 0; counts are ints
 
 MIN_ROWS: Final = 50  # rows of positive weight; with fewer, a leaf holds a handful of labels
-_SEED_END: Final = 2**31  # LightGBM's seed is an int32
+SEED_END: Final = 2**31  # LightGBM's seed is an int32
 
 
 class Fitted(Protocol):
@@ -188,8 +188,8 @@ class Learner:
             The learner's library is not installed.
         """
         self.require()
-        if not 0 <= seed < _SEED_END:
-            raise BadValue(f"`seed` must be between 0 and {_SEED_END - 1}, was {seed}")
+        if not 0 <= seed < SEED_END:
+            raise BadValue(f"`seed` must be between 0 and {SEED_END - 1}, was {seed}")
         if threads < 1:
             raise BadValue(f"`threads` must be ≥ 1, was {threads}")
         checked = checked_training(x, y, weight, sequence=self.sequence, balanced=balanced, names=names)

@@ -21,6 +21,7 @@ from lightgbm.basic import LightGBMError
 from numpy.typing import NDArray
 
 from research.errors import DataError, OnepathError
+from research.learning.contract import SEED_END
 from research.learning.history import History, Rows
 from research.learning.learners import Fitted, Learner
 
@@ -254,7 +255,7 @@ class Ensemble:
                     inputs[learner.sequence],
                     rows.y,
                     rows.weight,
-                    seed=self.seed + cutoff,
+                    seed=(self.seed + cutoff) % SEED_END,
                     names=self.names,
                 )
             except DataError:

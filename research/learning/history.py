@@ -26,7 +26,7 @@ class Rows(NamedTuple):
     ----------
     symbol, birth, t_end : (R,) int64
     y, net, weight : (R,) float64
-        Label, net return, average uniqueness × |net| with mean 1.
+        Label, net return, average uniqueness × |net| with mean 1; 0 where every net return is.
     """
 
     symbol: I64
@@ -81,6 +81,7 @@ class History:
         Parameters
         ----------
         features : (K, N, B) float64
+            Beyond float32 (3.4e38, where no sound price brings a scale-free feature) undefined, as NaN is.
         labels : Matured
             Those that settled in the block.
         """
@@ -90,7 +91,10 @@ class History:
         size = features.shape[2]
         if self._end + size > self._room.shape[1]:
             self._move(len(self) + size)
-        self._room[:, self._end : self._end + size] = features.transpose(1, 2, 0)
+        room = self._room[:, self._end : self._end + size]
+        with np.errstate(over="ignore"):
+            room[...] = features.transpose(1, 2, 0)
+        room[np.isinf(room)] = np.nan
         self._end += size
         held = self._birth >= self.first
         self._symbol = np.concatenate((self._symbol[held], labels.symbol))
@@ -153,7 +157,8 @@ class History:
         order = picked[np.lexsort((self._symbol[picked], self._birth[picked]))]
         symbol, birth, t_end = (x[order] for x in (self._symbol, self._birth, self._t_end))
         net = self._net[order]
-        weight = sample_weights(symbol, birth, t_end, net) if order.size else np.empty(0)
+        # Trades that all came out even have no weight, and are for the fit to refuse.
+        weight = sample_weights(symbol, birth, t_end, net) if net.any() else np.zeros(order.size)
         return Rows(symbol, birth, t_end, (net > 0.0).astype(np.float64), net, weight)
 
     def state(self) -> dict[str, NDArray[np.float32] | NDArray[np.float64] | I64]:

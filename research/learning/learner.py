@@ -88,13 +88,12 @@ class OnlineLearner:
             seed=settings.seed,
             jobs=jobs,
         )
-        self._vector = settings.vector()
-        # Of a crowd of symbols the first labels are those stopped out at once: wait for a whole horizon's.
-        self._vector[online.FIRST] = max(settings.min_labels, n_symbols * horizon)
+        self._vector = settings.vector(settings.first_labels(n_symbols, horizon))
         self._shadows = ShadowBook(n_symbols, horizon, execution)
         self._history = History(n_symbols, len(settings.names), settings.train_bars + self.ensemble.sequence)
         self._own = np.zeros(n_symbols, np.int64)
         self._bar = 0
+        self._refused = ""
         self.belief = new_belief(
             n_symbols,
             len(settings.learners),
@@ -112,6 +111,19 @@ class OnlineLearner:
     def history(self) -> History:
         """Feature rows and settled labels of the last bars; to be read, not changed."""
         return self._history
+
+    @property
+    def lacks(self) -> str | None:
+        """Why there is no model yet, and what helps; None once there is one."""
+        if self.ensemble.has_spoken:
+            return None
+        if self._refused:
+            return self._refused
+        settled, due = int(self.belief.carried[be.SETTLED]), int(self._vector[online.FIRST])
+        return (
+            f"the first fit needs {due} settled labels and {self.settings.retrain_every} bars, these bars "
+            f"gave {settled} and {self._bar}; bring earlier bars or more symbols"
+        )
 
     def advance(self, panel: Panel, features: F64, candidates: F64) -> Spoken:
         """Take the next bars.
@@ -132,8 +144,6 @@ class OnlineLearner:
 
         Raises
         ------
-        DataError
-            The first models cannot be fitted: one class only, or a feature that is all NaN.
         OnepathError
             No learner is left.
         """
@@ -243,7 +253,6 @@ class OnlineLearner:
     def _retrain(self, bar: int, bar_close: np.datetime64, *, alarm: bool) -> list[Happening]:
         """Settle duels and fit challengers at the close of `bar`."""
         settings, belief, ensemble = self.settings, self.belief, self.ensemble
-        first = not ensemble.has_spoken
         told = []
 
         def tell(kind: str, text: str) -> None:
@@ -263,9 +272,9 @@ class OnlineLearner:
             self._require_classes(rows.y)
             failed = ensemble.fit(self._history, rows, bar, str(bar_close)[:16])
         except DataError as fault:
-            if first:
-                raise
-            tell("skipped", f"no fit: {fault}")
+            # Rows that cannot be learned from today: go on with the models there are, and try next time.
+            self._refused = str(fault)
+            tell("skipped", f"fit refused: {fault}")
         else:
             effective = effective_size(uniqueness(rows.symbol, rows.birth, rows.t_end))
             tell("fit", f"{len(rows.y)} rows, {effective:.0f} effective, {rows.y.mean():.1%} won")
@@ -280,7 +289,7 @@ class OnlineLearner:
     @staticmethod
     def _require_classes(y: F64) -> None:
         """Refuse labels that cannot be learned from."""
-        remedy = "bring more bars, or another stop, target or time limit"
+        remedy = "bring more bars, or set another stop, target or time limit"
         if y.size == 0:
             raise DataError(f"a fit needs settled labels and none lies in its window; {remedy}")
         if y.min() == y.max():

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Final, Literal
@@ -61,7 +59,7 @@ class LearningSettings:
     train_bars : int
         Bars of history that a fit may look at.
     min_labels : int
-        Settled labels, over all symbols, before the first fit; never fewer than symbols × horizon.
+        Settled labels, over all symbols, before the first fit; see `first_labels`.
     max_rows : int
         Overlapping labels repeat each other, so a fit takes every n-th bar's until it has no more rows.
     share : float
@@ -153,11 +151,28 @@ class LearningSettings:
         """Labels on record for win and loss sizes and calibration: about a year of all symbols."""
         return int(np.clip(250 * n_symbols, 1000, 20_000))
 
-    def vector(self) -> NDArray[np.float64]:
+    def first_labels(self, n_symbols: int, horizon: int) -> int:
+        """Settled labels before the first fit.
+
+        Parameters
+        ----------
+        n_symbols : int
+        horizon : int
+            Most bars that a label takes.
+
+        Returns
+        -------
+        int
+            `min_labels`, and never fewer than a horizon's of all symbols: the first that settle of a crowd
+            are those stopped out at once.
+        """
+        return max(self.min_labels, n_symbols * horizon)
+
+    def vector(self, first_labels: int) -> NDArray[np.float64]:
         """Return the settings that the jitted loop reads, by position."""
         out = np.empty(online.N_SETTINGS)
         out[online.EVERY] = self.retrain_every
-        out[online.FIRST] = self.min_labels
+        out[online.FIRST] = first_labels
         out[online.SHARE] = self.share
         out[online.RIDGE] = self.ridge
         out[online.BY_RANK] = float(self.confidence == "rank")
@@ -174,8 +189,3 @@ class LearningSettings:
         known = {f.name for f in fields(cls)}
         given = {name: value for name, value in facts.items() if name in known}
         return cls(**{**given, "learners": tuple(given["learners"]), "features": tuple(given["features"])})
-
-    @property
-    def fingerprint(self) -> str:
-        """Equal for equal settings."""
-        return hashlib.sha256(json.dumps(self.facts(), sort_keys=True).encode()).hexdigest()[:16]

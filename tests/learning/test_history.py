@@ -91,3 +91,18 @@ def test_the_window_and_the_thinning_count_back_from_the_bar():
     step = -(-len(births) // 10)
     assert thin.birth.tolist() == [b for b in births if (30 - b) % step == 0]
     assert made.settled(1, 100, 10).y.size == 0
+
+
+def test_trades_that_all_came_out_even_have_no_weight():
+    made = History(1, 1, 50)
+    even = matured(*((t + 3, 0, t, 0.0) for t in range(20)))
+    made.append(np.zeros((1, 1, 30)), even)
+    rows = made.settled(25, 50, 100)
+    assert rows.y.tolist() == rows.weight.tolist() == [0.0] * 20
+
+
+def test_what_float32_cannot_hold_is_undefined():
+    made = History(1, 3, 50)
+    made.append(np.array([1e39, -np.inf, 3e38]).reshape(3, 1, 1), matured())
+    found = made.inputs(np.array([0]), np.array([0]), 1)[0, 0]
+    assert np.isnan(found).tolist() == [True, True, False]

@@ -1,14 +1,17 @@
 """The online learner's laws: any split of the bars, any restart, any later bar gives the same bits."""
 
 import itertools
+import re
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from research.errors import DataError, OnepathError
+from research.errors import OnepathError
+from research.execution import Execution
 from research.kernels import belief as be
 from research.kernels import signals as sg
+from research.learning.learner import OnlineLearner
 from research.learning.learners import LEARNERS, available
 from tests.learning import markets
 from tests.learning.markets import HORIZON, kinds, learner, market, settings
@@ -316,23 +319,71 @@ def test_a_fault_of_our_own_is_not_passed_over(data, monkeypatch):
 # --- rows that cannot be learned from ---
 
 
-def test_one_class_only_is_refused_at_the_first_fit(data):
+def shaped(data, step, until):
+    """The market, but that every price grows by `step` a bar until bar `until`, inside each bar as well."""
     panel, features, candidates = data.cut(0, BARS)
-    rising = 100.0 * np.exp(0.02 * np.arange(BARS))[:, None] * np.ones((1, 4))
-    rising[np.isnan(panel.close)] = np.nan
-    panel = replace(panel, open=rising, high=rising * 1.01, low=rising * 0.999, close=rising * 1.005)
-    with pytest.raises(
-        DataError, match=r"a fit needs wins and losses and all \d+ labels are wins; bring more"
-    ):
-        learner(settings(FAST)).advance(panel, features, candidates)
+    grown = 100.0 * np.exp(step * np.arange(until))[:, None] * np.ones((1, 4))
+    grown[np.isnan(panel.close[:until])] = np.nan
+    fields = {name: getattr(panel, name).copy() for name in ("open", "high", "low", "close")}
+    for name, part in (("open", 0.0), ("high", max(step, 0.0)), ("low", min(step, 0.0)), ("close", step)):
+        fields[name][:until] = grown * np.exp(part)
+    return markets.Market(replace(panel, **fields), features, candidates)
+
+
+@pytest.mark.parametrize(("step", "they_are"), [(0.02, "wins"), (-0.02, "losses"), (0.0, "losses")])
+def test_a_first_fit_on_one_class_is_told_and_tried_again(data, step, they_are):
+    """…until there are wins and losses; that no trade made or lost anything is one class, too."""
+    costs = Execution(slippage=0.0, commission=0.0) if step == 0.0 else Execution()
+    asked = settings(FAST, importance=True)
+    odd = shaped(data, step, 150)
+
+    def made():
+        return OnlineLearner(4, asked, HORIZON, costs)
+
+    block = made().advance(*odd)
+    skipped = [h for h in block.happenings if h.kind == "skipped"]
+    fits = [h.bar for h in block.happenings if h.kind == "fit"]
+    assert [h.bar for h in skipped] == list(range(skipped[0].bar, skipped[-1].bar + 1, asked.retrain_every))
+    one_class = [h for h in skipped if h.bar < 150]
+    assert len(one_class) >= 4
+    for h in one_class:
+        assert h.text.startswith("fit refused: a fit needs wins and losses and all ")
+        assert f"labels are {they_are}; bring more bars" in h.text
+    assert 150 < fits[0] == skipped[-1].bar + asked.retrain_every
+    assert set(block.models[: fits[0]]) == {""}
+    assert np.isnan(block.predictions[:, :, : fits[0]]).all()
+    assert np.isfinite(block.predictions[be.PROBABILITY][:, fits[0] :]).any()
+    cut = made()
+    same(joined([cut.advance(*odd.cut(i, i + 1)) for i in range(BARS)]), joined([block]))
+    unfit = made()
+    unfit.advance(*odd.cut(0, 140))
+    assert unfit.lacks is not None
+    assert f"labels are {they_are}" in unfit.lacks
+    assert cut.lacks is None
 
 
 def test_a_feature_that_is_all_nan_is_named(data):
     panel, features, candidates = data.cut(0, BARS)
     features = features.copy()
     features[1] = np.nan
-    with pytest.raises(DataError, match=r"feature ret_2 is NaN in all \d+ training rows"):
-        learner(settings(BOTH)).advance(panel, features, candidates)
+    block = learner(settings(BOTH)).advance(panel, features, candidates)
+    assert kinds(block.happenings).keys() == {"skipped"}
+    assert re.match(r"fit refused: feature ret_2 is NaN in all \d+ training rows", block.happenings[0].text)
+    assert set(block.models) == {""}
+
+
+def test_the_largest_seed_is_as_good_as_any(data):
+    block = learner(settings(FAST, seed=2**31 - 1)).advance(*data.cut(0, 200))
+    assert kinds(block.happenings)["fit"] > 3
+
+
+def test_a_feature_too_large_for_a_model_is_undefined(data):
+    panel, features, candidates = data.cut(0, 200)
+    huge, undefined = features.copy(), features.copy()
+    huge[0, 0, 60], undefined[0, 0, 60] = 1e300, np.nan
+    runs = [learner(settings(FAST)).advance(panel, x, candidates) for x in (huge, undefined)]
+    same(joined(runs[:1]), joined(runs[1:]))
+    assert np.isfinite(runs[0].predictions[be.PROBABILITY]).any()
 
 
 def test_later_on_they_are_told_and_the_old_models_go_on(data):
@@ -342,7 +393,7 @@ def test_later_on_they_are_told_and_the_old_models_go_on(data):
     block = learner(settings(FAST)).advance(panel, features, candidates)
     skipped = [h for h in block.happenings if h.kind == "skipped"]
     assert skipped
-    assert "no fit: feature ret_2 is NaN in all" in skipped[0].text
+    assert "fit refused: feature ret_2 is NaN in all" in skipped[0].text
     assert np.isfinite(block.predictions[be.PROBABILITY][:, skipped[0].bar :]).any()
     bars = learner(settings(FAST))
     parts = [bars.advance(*markets.Market(panel, features, candidates).cut(i, i + 1)) for i in range(BARS)]
@@ -350,8 +401,11 @@ def test_later_on_they_are_told_and_the_old_models_go_on(data):
 
 
 def test_nothing_is_said_before_the_labels_are_there(data):
-    block = learner(settings(FAST, min_labels=5000)).advance(*data.cut(0, BARS))
+    made = learner(settings(FAST, min_labels=5000))
+    block = made.advance(*data.cut(0, BARS))
     assert not block.happenings
+    assert made.lacks is not None
+    assert made.lacks.startswith("the first fit needs 5000 settled labels and 25 bars, these bars gave ")
     assert set(block.models) == {""}
     assert np.isnan(block.predictions).all()
     assert block.labels.net.size > 300

@@ -63,10 +63,8 @@ def test_facts_come_back_from_json():
     )
     again = LearningSettings.from_facts(json.loads(json.dumps(asked.facts())))
     assert again == asked
-    assert again.fingerprint == asked.fingerprint
     plain = LearningSettings()
-    assert LearningSettings.from_facts(plain.facts()).names == plain.names
-    assert replace(plain, seed=8).fingerprint != plain.fingerprint
+    assert LearningSettings.from_facts(plain.facts()).facts() == plain.facts()
 
 
 def test_defaults_are_the_designs():
@@ -79,6 +77,14 @@ def test_defaults_are_the_designs():
     assert plain.memory(1) == 1000
     assert plain.memory(10) == 2500
     assert plain.memory(500) == 20_000
-    vector = plain.vector()
+    vector = plain.vector(250)
     assert (vector[online.EVERY], vector[online.BY_RANK], vector[online.SHARE]) == (21, 1, 1 / 252)
-    assert replace(plain, confidence="probability").vector()[online.BY_RANK] == 0
+    assert vector[online.FIRST] == 250
+    assert replace(plain, confidence="probability").vector(1)[online.BY_RANK] == 0
+
+
+def test_of_a_crowd_the_first_fit_waits_for_a_whole_horizon():
+    asked = LearningSettings(min_labels=60)
+    assert asked.first_labels(3, 20) == 60
+    assert asked.first_labels(4, 20) == 80
+    assert asked.first_labels(500, 10) == 5000
