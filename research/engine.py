@@ -199,7 +199,7 @@ class UnifiedTradingEngine:
         Raises
         ------
         BadValue
-            A panel of other symbols than the engine's.
+            A panel of other symbols than the engine's, or a table after panels.
         DataError
             Bars that are not later than the last ones.
         """
@@ -207,9 +207,18 @@ class UnifiedTradingEngine:
             self._begin(
                 block.symbols if isinstance(block, Panel) else block["symbol"].unique().sort().to_list()
             )
-        panel = self.seams.panel(block if isinstance(block, Panel) else self.builder.push(block))
+        panel = self.seams.panel(block if isinstance(block, Panel) else self._laid_out(block))
         names, features, signals, spoken = self._signals(panel)
         return replace(self._trade(panel, features, signals, fill), names=names, spoken=spoken)
+
+    def _laid_out(self, bars: pl.DataFrame) -> Panel:
+        """Return a block's bars as a panel that continues those before it."""
+        if self.builder.last_bar != self.last_bar:
+            raise BadValue(
+                f"a bar table must continue another, and the bars to {self.last_bar} came as a panel, which "
+                "says nothing of the adjustment after it; give panels on, or tables from the first bar"
+            )
+        return self.builder.push(bars)
 
     def train_models(self, history: Panel | pl.DataFrame) -> Advance:
         """Learn from bars without trading them; the first close that may trade is the one after.
@@ -238,12 +247,8 @@ class UnifiedTradingEngine:
         brought = self.advance(history)
         if self.last_bar is not None:
             self.trade_from = self.last_bar + np.timedelta64(1, "us")
-        if self.learner is None or not self.learner.ensemble.has_spoken:
-            settled = 0 if brought.spoken is None else brought.spoken.labels.net.size
-            raise NotEnoughHistory(
-                f"{self.strategy.name} fits its first model on {self.learning.min_labels} settled labels and "
-                f"these bars gave {settled}; bring earlier bars or more symbols"
-            )
+        if self.learner is not None and self.learner.lacks is not None:
+            raise NotEnoughHistory(f"{self.strategy.name} has no model to keep: {self.learner.lacks}")
         return brought
 
     def reanchor(self, bars: pl.DataFrame) -> None:

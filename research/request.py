@@ -23,10 +23,11 @@ from research.data.bars import conform, validate_bars
 from research.data.history import Instant, bound
 from research.data.panel import Panel, PanelBuilder
 from research.data.sessions import periods_per_year
-from research.errors import BadValue, DataError, NotEnoughHistory, UnknownName
+from research.errors import ArtifactError, BadValue, DataError, NotEnoughHistory, UnknownName
 from research.execution import Execution
 from research.features.matrix import FeatureStream
-from research.saved import Saved, learning_in, read_models
+from research.learning.manifest import first_difference
+from research.saved import Saved, read_models
 from research.strategies import Strategy, strategy_named
 
 if TYPE_CHECKING:
@@ -60,6 +61,8 @@ class Prepared:
         Measured on the bars before the first that may trade.
     notes : tuple of str
         What the user must be told about these bars.
+    builder : PanelBuilder
+        What laid out the panel: later bars continue it.
     model : Saved, optional
         A trained model that the run begins with; the panel then begins after the last bar it has seen.
     """
@@ -70,6 +73,7 @@ class Prepared:
     params: dict[str, float]
     bars_per_year: float
     notes: tuple[str, ...]
+    builder: PanelBuilder
     model: Saved | None = None
 
     @property
@@ -165,6 +169,11 @@ class Request:
             raise BadValue(f"{self.strategy} has no model, so it takes no learning settings; leave them out")
         if self.model is not None and self.rule().model is None:
             raise BadValue(f"{self.strategy} has no model, so it cannot begin with one; leave `model` out")
+        if self.model is not None and self.train_fraction != TRAIN_FRACTION:
+            raise BadValue(
+                f"`train_fraction` is for a run that trains its own model, was {self.train_fraction:g} with "
+                f"that of {self.model}, after which every bar may trade; leave it out"
+            )
         if self.jobs is not None and self.jobs < 1:
             raise BadValue(f"`jobs` must be a whole number ≥ 1, was {self.jobs!r}; it is the number of cores")
         self.resolve(1)  # refuses strategy and parameters before any bar is touched
@@ -179,8 +188,9 @@ class Request:
         until = bars if end is None else bars.filter(pl.col("bar_close") <= end)
         if self.model is not None:
             return self._after_training(until, symbols, start)
-        panel = PanelBuilder(symbols).push(until)  # a symbol may have no bar before the end
-        return self._cut(panel, start, account_symbols)
+        builder = PanelBuilder(symbols)
+        panel = builder.push(until)  # a symbol may have no bar before the end
+        return self._cut(builder, panel, start, account_symbols)
 
     def expects(self, symbols: Sequence[str]) -> dict[str, object]:
         """Return the facts of a trained model that must agree with this request."""
@@ -196,15 +206,20 @@ class Request:
         """Lay out the bars after those that a trained model has seen."""
         assert self.model is not None
         saved = read_models(self.model, self.expects(symbols))
-        learning = learning_in(saved.facts)
-        if self.learning is not None and learning != self.learning:
+        kept = saved.facts["learner"]["settings"]
+        if self.learning is not None and (differs := first_difference(kept, self.learning.facts())):
             raise BadValue(
-                f"a trained model keeps the learning settings it was trained with, and those of {self.model} "
-                "differ from the ones asked for; leave them out, or train anew"
+                f"a trained model keeps the learning settings it was trained with, and of those in "
+                f"{self.model} {differs} as asked for; leave the settings out, or train anew"
             )
         last = saved.last_bar
         builder = saved.builder()
         assert last is not None, "a trained model has seen bars"
+        if builder.last_bar != last:
+            raise ArtifactError(
+                f"{self.model}: the model must hold closes and factors of its last bar, {last!s:.10}, holds "
+                f"those of {builder.last_bar}; train it again"
+            )
         seen = pl.col("bar_close") <= pl.lit(last).dt.replace_time_zone("UTC")
         if "adj_factor" in bars.columns:
             builder.reanchor(bars.filter(seen))
@@ -226,7 +241,7 @@ class Request:
         bars_per_year = saved.facts["params"]["bars_per_year"]
         params = self.resolve(len(symbols), bars_per_year)
         note = f"the model in {self.model} has seen bars to {last!s:.10}; none after is reserved for training"
-        return Prepared(panel, first, first, params, bars_per_year, (note,), saved)
+        return Prepared(panel, first, first, params, bars_per_year, (note,), builder, saved)
 
     def _symbols(self, bars: pl.DataFrame) -> list[str]:
         known = bars["symbol"].unique().sort().to_list()
@@ -245,7 +260,9 @@ class Request:
             raise BadValue(f"`symbols` must differ, was {', '.join(self.symbols)}; name each once")
         return list(self.symbols)
 
-    def _cut(self, panel: Panel, start: datetime | None, account_symbols: int | None) -> Prepared:
+    def _cut(
+        self, builder: PanelBuilder, panel: Panel, start: datetime | None, account_symbols: int | None
+    ) -> Prepared:
         first = 0
         if start is not None:
             first = int(np.searchsorted(panel.bar_close, np.datetime64(start.replace(tzinfo=None), "us")))
@@ -272,7 +289,7 @@ class Request:
         notes = []
         if short:
             notes.append(f"never out of warm-up ({lookback + 1} bars), so never traded: {', '.join(short)}")
-        return Prepared(panel, first, trade_from, params, bars_per_year, tuple(notes))
+        return Prepared(panel, first, trade_from, params, bars_per_year, tuple(notes), builder)
 
     def _require_labels(self, panel: Panel, lookback: int, trade_from: int) -> None:
         """Refuse a span whose training part cannot hold the labels of a first model."""
@@ -285,9 +302,10 @@ class Request:
         before = np.isfinite(panel.close[:trade_from]).sum(axis=0)
         warmup = max(lookback, learning.lookback)  # a candidate waits for the strategy's features as well
         labels = int(np.maximum(before - warmup - horizon - 1, 0).sum())
-        if labels < learning.min_labels:
+        needed = learning.first_labels(len(panel.symbols), horizon)
+        if labels < needed:
             raise NotEnoughHistory(
-                f"{self.strategy} fits its first model on {learning.min_labels} settled labels and the bars "
+                f"{self.strategy} fits its first model on {needed} settled labels and the bars "
                 f"before the first that may trade hold {labels} at most ({warmup} bars warm-up, "
                 f"{horizon} to settle); begin later, bring earlier bars or more symbols, or learn from "
                 "features of shorter warm-up"

@@ -21,7 +21,7 @@ from research.engine import UnifiedTradingEngine
 from research.errors import BadValue
 from research.learning.artifact import current_version, promote, write_version
 from research.learning.spoken import Spoken
-from research.request import Request
+from research.request import TRAIN_FRACTION, Request
 from research.saved import pack
 
 __all__ = ["Trained", "train"]
@@ -70,15 +70,25 @@ def train(
     Raises
     ------
     UsageError
-        What `Request.prepare` refuses; a strategy without a model.
+        What `Request.prepare` refuses; a strategy without a model; a `train_fraction`; bars on which no
+        model could be fitted.
     OutputError
         The folder cannot be written.
     """
     if request.rule().model is None:
         raise BadValue(f"{request.strategy} has no model to train; choose a strategy that has one")
-    prepared = replace(request, train_fraction=_ALL_BUT_THE_LAST).prepare(bars)
+    if request.train_fraction != TRAIN_FRACTION:
+        raise BadValue(
+            f"`train_fraction` is for a run that trades, was {request.train_fraction:g}; training learns "
+            "from every bar of the span, so leave it out, and end the span where the model shall end"
+        )
+    if request.model is None:
+        request = replace(request, train_fraction=_ALL_BUT_THE_LAST)
+    prepared = request.prepare(bars)
     engine = UnifiedTradingEngine.of(request, prepared, on_bars=on_bars)
     brought = engine.train_models(prepared.panel)
+    # Whoever goes on from here lays out later bars: by the closes and factors that these end with.
+    engine.builder = prepared.builder
     assert brought.spoken is not None
     assert engine.learning is not None
     saved = pack(engine)

@@ -165,6 +165,18 @@ def test_repeated_bars_are_refused(panel):
         live.advance(to_panel(load_sample(["IBM"])))
 
 
+def test_a_table_cannot_follow_a_panel(panel):
+    """A panel says nothing of the vendor's factor that later bars are adjusted by."""
+    bars = load_sample(SYMBOLS).filter(
+        pl.col("bar_close") > pl.lit(panel.bar_close[300]).dt.replace_time_zone("UTC")
+    )
+    live = engine("ma_crossover")
+    live.advance(panel[:301])
+    for one in (live, UnifiedTradingEngine.restore(live.snapshot())):
+        with pytest.raises(BadValue, match="a bar table must continue another, and the bars to 2001-05-"):
+            one.advance(bars[:5])
+
+
 def test_foreign_and_broken_snapshots_are_refused(panel, monkeypatch):
     live = engine("ma_crossover")
     live.advance(panel[:300])

@@ -65,6 +65,11 @@ class PanelBuilder:
         self._factor = np.ones(n)
         self._adjusted: bool | None = None  # whether bars come with adj_factor; None: no bar seen yet
 
+    @property
+    def last_bar(self) -> np.datetime64 | None:
+        """`bar_close` of the last bar pushed; None before the first."""
+        return None if np.isnat(self._last_bar) else self._last_bar
+
     def push(self, bars: pl.DataFrame) -> Panel:
         """Turn the next bars into a panel.
 
