@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -59,7 +59,7 @@ class Grid:
     fixed: dict[str, float]
     left_out: int
     complaint: str
-    index: I64 = field(default_factory=lambda: np.empty(0, dtype=np.int64))
+    index: I64
     subset: str = ""
 
     @property
@@ -73,6 +73,10 @@ class Grid:
     def params(self, i: int) -> dict[str, float]:
         """Return what cell `i` asks of the strategy: its own values and the fixed ones."""
         return {**self.fixed, **dict(zip(self.names, self.cells[i].tolist(), strict=True))}
+
+    def digits(self) -> list[I64]:
+        """Return which value of each axis the cells have, (C,) int64 each."""
+        return _digits(self.axes, self.index)
 
     def said(self, i: int) -> str:
         """Return cell `i` in words: `fast=5, slow=20`."""

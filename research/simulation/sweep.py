@@ -4,41 +4,36 @@
 2. `lay_out` cuts a lane per symbol, as a backtest of that symbol alone would.
 3. Cells are taken in chunks that fit the memory budget. Features that the chunk reads and nobody holds
    yet are computed in one pass over all symbols.
-4. Per chunk and symbol: the strategy's signals of every cell, the executor's orders, the figures.
+4. Per chunk and symbol: the strategy's signals of every cell, the executor's orders, the figures; a cell
+   that raises is recorded and the others go on.
 5. Ctrl-C ends the loop; the chunks that were finished are the result.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
-from research.errors import BadValue, BudgetError
+from research.errors import BadValue
 from research.execution import Execution
-from research.features.catalogue import feature
 from research.request import TRAIN_FRACTION, Instant, Request
 from research.simulation.choices import Constraint
-from research.simulation.executors import FIGURES, executor_named
+from research.simulation.chunks import plan, run_chunk
+from research.simulation.executors import executor_named
+from research.simulation.findings import Findings
 from research.simulation.grid import build_grid
-from research.simulation.lanes import lay_out
 from research.simulation.memory import PeakMemory
 from research.simulation.progress import Report, reporting
 from research.simulation.recording import entered, ledger_named
-from research.simulation.swept import Study, SweepResult
+from research.simulation.study import Study
+from research.simulation.swept import SweepResult
 from research.strategies import strategy_named
 
 __all__ = ["SweepResult", "sweep"]
-
-F64 = NDArray[np.float64]
-_MB = 1024.0 * 1024.0
-_RESERVE = 8.0 * _MB  # of the budget for what is no array: code that vectorbt loads as it runs, pools, lists
-_FEATURE_SHARE = 0.5  # of the budget that features may hold; the rest is for accounts
 
 
 def sweep(
@@ -114,8 +109,9 @@ def sweep(
     UnknownName
         A strategy, parameter, symbol or engine that does not exist.
     BadValue
-        An empty grid, a value outside its rule, dividends asked of vectorbt, or a case that its
-        arrays cannot say, such as a stop beside a wider trail.
+        An empty grid, a value outside its rule, dividends asked of vectorbt, or a sweep of which every
+        cell failed. One that fails beside others is recorded in the column `failed` of `metrics`: one
+        that raises, or a case that vectorbt's arrays cannot say, such as a stop beside a wider trail.
     NotEnoughHistory
         No symbol has more bars than the cell with the shortest warm-up needs.
     BudgetError
@@ -143,24 +139,16 @@ def sweep(
     if not memory_mb > 0.0:
         raise BadValue(f"`memory_mb` must be above 0, was {memory_mb!r}; the default is 1024")
 
-    base = {**rule.defaults, **cells.fixed}
-    known: dict[tuple[str, ...], tuple[str, ...]] = {}  # equal lists are one object: a million cells are many
-    reads = [known.setdefault(*2 * (rule.features({**base, **cells.params(i)}),)) for i in range(len(cells))]
-    names = dict.fromkeys(name for read in known for name in read)
-    of_name = {name: feature(name).lookback for name in names}
-    of_read = {read: max(of_name[name] for name in read) for read in known}
-    lookback = np.array([of_read[read] for read in reads])
     request = Request(
         strategy=strategy,
         symbols=symbols,
         start=start_date,
         end=end_date,
-        params=cells.params(int(np.argmin(lookback))),
         initial_capital=initial_capital,
         train_fraction=train_fraction,
         execution=rules,
     )
-    study = Study(request, cells, lay_out(request, bars), executor, reads, lookback)
+    study = Study.of(request, cells, executor, bars)
     with reporting(progress, len(cells)) as report:
         swept = _run(study, memory_mb, report)
     return entered(swept, book)
@@ -168,73 +156,25 @@ def sweep(
 
 def _run(study: Study, memory_mb: float, report: Report) -> SweepResult:
     """Run chunk after chunk."""
-    lanes, cells = study.lanes, study.grid
-    plan = _plan(study, memory_mb)
+    found = Findings(study)
+    chunks = plan(study, memory_mb, np.arange(len(study.grid)))
     study.warm_up()
-    column = {symbol: n for n, symbol in enumerate(study.symbols)}
-    table = {name: np.full((len(cells), len(column)), np.nan) for name in FIGURES}
-    finished = np.zeros(len(cells), dtype=np.bool_)
+    total = len(study.grid)
     began = time.perf_counter()
     with PeakMemory() as memory:
         try:
-            for chunk in plan:
-                lanes.hold(chunk.features)
-                for done, lane in enumerate(lanes.lanes, start=1):
-                    known = chunk.cells[study.lookback[chunk.cells] < lane.own_bars]
-                    if known.size:
-                        for name, values in study.figures(lane, known).items():
-                            table[name][known, column[lane.symbol]] = values
-                    finished[chunk.cells] = done == len(lanes.lanes)
-                    report(float(chunk.cells[0] + chunk.cells.size * done / len(lanes.lanes)), len(cells))
+            for chunk in chunks:
+                before = int(found.finished.sum())
+                size = chunk.cells.size
+
+                def told(share: float, before: int = before, size: int = size) -> None:
+                    report(before + size * share, total)
+
+                done = run_chunk(study, chunk, told)
+                found.take(chunk.cells, done)
+                report(float(before + size), total)
         except KeyboardInterrupt:
             pass  # what is finished is the result, and its notes say what is missing
-    return SweepResult.of(study, table, finished, time.perf_counter() - began, memory.mb)
-
-
-@dataclass(frozen=True, eq=False)
-class _Chunk:
-    """Consecutive cells, and the features that are held while they run."""
-
-    cells: NDArray[np.int64]
-    features: tuple[str, ...]
-
-
-def _plan(study: Study, memory_mb: float) -> list[_Chunk]:
-    """Cut the cells into chunks that fit the budget; chunks with the same features follow each other."""
-    budget = memory_mb * _MB - _RESERVE
-    feature = study.lanes.feature_bytes()
-    bars = max(len(lane) for lane in study.lanes.lanes)
-    executor = study.executor
-    targets = study.most("target") > 0.0 or study.most("target_atr") > 0.0
-    account = bars * executor.bytes_per_bar(targets=targets)
-    out: list[_Chunk] = []
-    held = max(1.0, min(_FEATURE_SHARE * budget / feature, executor.most_features))
-    for group, names in _groups(study.reads, held):
-        size = int(min((budget - len(names) * feature) // account, executor.most_cells))
-        if size < 1:
-            need = (_RESERVE + len(names) * feature + account) / _MB
-            raise BudgetError(
-                f"one cell needs {need:.1f} MB ({len(names)} features of {len(study.symbols)} symbols and an "
-                f"account of {bars} bars), `memory_mb` was {memory_mb:g}; raise it or shorten the span"
-            )
-        out += [_Chunk(group[i : i + size], names) for i in range(0, len(group), size)]
-    return out
-
-
-def _groups(
-    reads: Sequence[tuple[str, ...]], most: float
-) -> Iterator[tuple[NDArray[np.int64], tuple[str, ...]]]:
-    """Group consecutive cells that read no more than `most` features together; a cell alone may read more."""
-    begin = 0
-    last: tuple[str, ...] = ()
-    held: dict[str, None] = {}
-    for i, read in enumerate(reads):
-        if read is last:
-            continue
-        new = [name for name in read if name not in held]
-        if i > begin and len(held) + len(new) > most:
-            yield np.arange(begin, i), tuple(held)
-            begin, held, new = i, {}, list(read)
-        held.update(dict.fromkeys(new))
-        last = read
-    yield np.arange(begin, len(reads)), tuple(held)
+    if found.finished.all():
+        found.require_one()
+    return SweepResult.of(study, found, time.perf_counter() - began, memory.mb)

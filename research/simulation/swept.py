@@ -10,119 +10,23 @@ search; `best` gives no winner without it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
-from research.errors import BadValue, NotEnoughHistory, UnknownName
-from research.features.matrix import FeatureStream
 from research.kernels import account as ac
-from research.request import Request
-from research.simulation.executors import FIGURES, Executor
+from research.simulation.findings import Findings
 from research.simulation.grid import Grid
-from research.simulation.lanes import Cells, Lane, Lanes
-from research.strategies import Strategy
+from research.simulation.study import Study
 
 if TYPE_CHECKING:
     from research.evidence.sharpe import Convention
     from research.simulation.winner import Winner
 
 __all__ = ["Study", "SweepResult"]
-
-F64 = NDArray[np.float64]
-
-
-@dataclass(frozen=True, eq=False)
-class Study:
-    """Everything that makes a cell's figures: what was asked, the grid, the lanes, the executor.
-
-    Attributes
-    ----------
-    request : Request
-    grid : Grid
-    lanes : Lanes
-    executor : Executor
-    reads : sequence of tuple of str
-        The features that each cell reads.
-    lookback : (C,) int64
-        Bars that each cell needs before its first decision.
-    """
-
-    request: Request
-    grid: Grid
-    lanes: Lanes
-    executor: Executor
-    reads: Sequence[tuple[str, ...]]
-    lookback: NDArray[np.int64]
-
-    @property
-    def rule(self) -> Strategy:
-        """The strategy's record."""
-        return self.request.rule()
-
-    @property
-    def symbols(self) -> tuple[str, ...]:
-        """All symbols, those without a lane included."""
-        return self.lanes.panel.symbols
-
-    def most(self, name: str) -> float:
-        """Return the largest value of a parameter in any cell."""
-        fixed = {**self.lanes.lanes[0].base, **self.grid.fixed}
-        return float(np.max(self.grid.axes.get(name, fixed[name])))
-
-    def cells(self, lane: Lane, cells: NDArray[np.int64]) -> Cells:
-        """Return some cells as a lane runs them."""
-        known = list(self.rule.parameters)
-        vectors = np.repeat(self.rule.vector({**lane.base, **self.grid.fixed})[None], cells.size, axis=0)
-        vectors[:, [known.index(name) for name in self.grid.names]] = self.grid.cells[cells]
-        return Cells(self.rule, vectors, [self.reads[i] for i in cells.tolist()])
-
-    def figures(self, lane: Lane, cells: NDArray[np.int64]) -> dict[str, F64]:
-        """Return the figures of some cells, (C,) each, or refuse them naming the first that cannot be run."""
-        try:
-            return self.executor.figures(lane, self.cells(lane, cells))
-        except BadValue as refusal:
-            if cells.size == 1:
-                said = ", ".join(f"{k}={v:g}" for k, v in self.grid.params(int(cells[0])).items())
-                raise BadValue(f"{lane.symbol} with {said}: {refusal}") from refusal
-            for cell in cells:
-                self.figures(lane, np.array([cell]))
-            raise
-
-    def one(self, symbol: str | None, wanted: dict[str, object]) -> tuple[Lane, Cells]:
-        """Return the lane of one symbol, which holds what the cell reads, and the cell."""
-        if symbol is None:
-            if len(self.symbols) > 1:
-                raise BadValue(
-                    f"an account needs a `symbol`, had none; choose one of {', '.join(self.symbols[:8])}"
-                )
-            symbol = self.symbols[0]
-        if symbol not in self.symbols:
-            raise UnknownName("symbol", symbol, self.symbols)
-        cell = self.grid.find(wanted)
-        lane = next((lane for lane in self.lanes.lanes if lane.symbol == symbol), None)
-        if lane is None or self.lookback[cell] >= lane.own_bars:
-            raise NotEnoughHistory(
-                f"{symbol} never came out of warm-up in this cell, which needs {self.lookback[cell] + 1} "
-                "bars, so it has no account; bring earlier bars or choose shorter windows"
-            )
-        self.lanes.hold(self.reads[cell])
-        return lane, self.cells(lane, np.array([cell]))
-
-    def warm_up(self) -> None:
-        """Run a few bars through everything, so that compilation counts neither as time nor as memory."""
-        lane = self.lanes.lanes[0].head(8)
-        block = self.lanes.panel[: len(lane)]
-        values = FeatureStream(block.symbols, self.reads[0]).advance(block)
-        self.executor.warm_up(
-            replace(lane, features=dict(zip(self.reads[0], values[:, 0], strict=True))),
-            self.cells(lane, np.zeros(1, dtype=np.int64)),
-        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -138,7 +42,9 @@ class SweepResult:
         One row per finished cell and symbol, in the order of the cells: the varied parameters,
         symbol, and figures by the names of `research.evidence.metrics`: returns, rates,
         drawdown, exposure as fractions, not percent. NaN where a symbol never came out of
-        the cell's warm-up, or where a figure has no data (the win rate without a trade).
+        the cell's warm-up, or where a figure has no data (the win rate without a trade). The last
+        column, `failed`, says why a cell could not be run, and is null where it could; the
+        figures of a failed one are NaN.
     complete : bool
         False after Ctrl-C.
     notes : tuple of str
@@ -166,31 +72,15 @@ class SweepResult:
     ledger: Path | None = None
 
     @classmethod
-    def of(
-        cls,
-        study: Study,
-        table: dict[str, F64],
-        finished: NDArray[np.bool_],
-        seconds: float,
-        peak_mb: float,
-    ) -> SweepResult:
-        """Make the result of a study from its figures, each (C, N), and which cells are finished."""
-        cells, symbols = study.grid, study.symbols
-        rows = np.flatnonzero(finished)
-        columns: dict[str, object] = {}
-        for p, name in enumerate(cells.names):
-            values = np.repeat(cells.cells[rows, p], len(symbols))
-            columns[name] = values.astype(np.int64) if study.rule.parameters[name].integer else values
-        columns["symbol"] = list(symbols) * rows.size
-        for name in FIGURES:
-            columns[name] = table[name][rows].ravel()
+    def of(cls, study: Study, found: Findings, seconds: float, peak_mb: float) -> SweepResult:
+        """Make the result of a study from what its chunks found."""
         return cls(
             strategy=study.request.strategy,
-            grid=cells,
-            symbols=symbols,
-            metrics=pl.DataFrame(columns, schema_overrides={"symbol": pl.String}),
-            complete=bool(finished.all()),
-            notes=tuple(_notes(study, finished)),
+            grid=study.grid,
+            symbols=study.symbols,
+            metrics=found.metrics(),
+            complete=bool(found.finished.all()),
+            notes=tuple(found.notes()),
             engine=study.executor.engine,
             seconds=seconds,
             peak_mb=peak_mb,
@@ -343,25 +233,3 @@ class SweepResult:
             },
             schema_overrides={"bar_close": pl.Datetime("us"), "symbol": pl.String, "side": pl.String},
         ).with_columns(pl.col("bar_close").dt.replace_time_zone("UTC"))
-
-
-def _notes(study: Study, finished: NDArray[np.bool_]) -> list[str]:
-    """Say what would otherwise stay silent."""
-    cells, notes = study.grid, list(study.lanes.notes)
-    if cells.subset:
-        notes.append(f"these are {cells.subset}")
-    if cells.left_out:
-        notes.append(f"{cells.left_out} combinations were left out: {cells.complaint}")
-    for lane in study.lanes.lanes:
-        short = study.lookback >= lane.own_bars
-        if short.any():
-            notes.append(
-                f"{lane.symbol}: NaN in {short.sum()} of {len(cells)} cells, which need up to "
-                f"{study.lookback.max() + 1} bars before their first decision; it has {lane.own_bars}"
-            )
-    missing = int((~finished).sum())
-    if missing:
-        notes.append(f"interrupted: {missing} of {len(cells)} cells are missing; run it again for them")
-    if len(cells) > 1:
-        notes.append(f"the best of {len(cells)} cells is the luckiest; `best` says what it is worth")
-    return notes

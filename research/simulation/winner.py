@@ -189,7 +189,9 @@ def best(
         symbol=lane.symbol,
         metric=metric,
         params={name: row[name] for name in swept.grid.names},
-        figures={name: value for name, value in row.items() if name not in {*swept.grid.names, "symbol"}},
+        figures={
+            name: value for name, value in row.items() if name not in {*swept.grid.names, "symbol", "failed"}
+        },
         verdict=verdict,
         neighbours=near,
         cells=known.size,

@@ -112,7 +112,7 @@ def test_vectorbt_itself_says_the_same_figures(small):
 
 
 def test_rows_come_in_the_order_of_cells_and_symbols(small):
-    assert small.metrics.columns == ["threshold", "min_trend", "symbol", *FIGURES]
+    assert small.metrics.columns == ["threshold", "min_trend", "symbol", *FIGURES, "failed"]
     assert small.metrics.select("threshold", "min_trend", "symbol").head(4).rows() == [
         (0.0, 50.0, "AAPL"), (0.0, 50.0, "GOOG"), (0.0, 70.0, "AAPL"), (0.0, 70.0, "GOOG"),
     ]  # fmt: skip

@@ -1,0 +1,158 @@
+"""Chunks: the pieces that a sweep is run, stored, resumed and handed to workers in.
+
+In: a study and the cells that are still to run. Out: chunks of consecutive cells that fit the memory budget,
+and for each, once it has run, its figures and the cells that failed.
+
+A cell that raises does not stop the others: the chunk is halved until the cell stands alone, which is then
+recorded with its reason. Cells share nothing but what they read, so halving changes no figure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from research.errors import BudgetError
+from research.simulation.figures import FIGURES
+from research.simulation.lanes import Lane
+from research.simulation.study import Study, spoken
+
+__all__ = ["Chunk", "Done", "Failure", "plan", "run_chunk"]
+
+F64 = NDArray[np.float64]
+I64 = NDArray[np.int64]
+
+_MB = 1024.0 * 1024.0
+_RESERVE = 8.0 * _MB  # of the budget for what is no array: code that vectorbt loads as it runs, pools, lists
+_FEATURE_SHARE = 0.5  # of the budget that features may hold; the rest is for accounts
+
+Failure = tuple[int, int, str]
+"""A cell that failed: its position, the symbol's number, the reason."""
+
+
+@dataclass(frozen=True, eq=False)
+class Chunk:
+    """Cells in ascending order, and the features that are held while they run."""
+
+    cells: I64
+    features: tuple[str, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Done:
+    """What a chunk of C cells found.
+
+    Attributes
+    ----------
+    figures : (F, C, N) float64
+        Of each of `FIGURES`, cell and symbol; NaN where a cell is in warm-up or failed.
+    failed : tuple of Failure
+        Positions count within the chunk.
+    """
+
+    figures: F64
+    failed: tuple[Failure, ...]
+
+
+def plan(study: Study, memory_mb: float, todo: I64) -> list[Chunk]:
+    """Cut some cells into chunks that fit the budget; chunks with the same features follow each other.
+
+    Parameters
+    ----------
+    study : Study
+    memory_mb : float
+    todo : (M,) int64
+        The cells that are to run, ascending.
+
+    Raises
+    ------
+    BudgetError
+        Not even one cell fits.
+    """
+    budget = memory_mb * _MB - _RESERVE
+    feature = study.lanes.feature_bytes()
+    bars = max(len(lane) for lane in study.lanes.lanes)
+    executor = study.executor
+    targets = study.most("target") > 0.0 or study.most("target_atr") > 0.0
+    account = bars * executor.bytes_per_bar(targets=targets)
+    out: list[Chunk] = []
+    held = max(1.0, min(_FEATURE_SHARE * budget / feature, executor.most_features))
+    for group, names in _groups(study, todo, held):
+        size = int(min((budget - len(names) * feature) // account, executor.most_cells))
+        if size < 1:
+            need = (_RESERVE + len(names) * feature + account) / _MB
+            raise BudgetError(
+                f"one cell needs {need:.1f} MB ({len(names)} features of {len(study.symbols)} symbols and an "
+                f"account of {bars} bars), `memory_mb` was {memory_mb:g}; raise it or shorten the span"
+            )
+        out += [Chunk(group[i : i + size], names) for i in range(0, len(group), size)]
+    return out
+
+
+def _groups(study: Study, todo: I64, most: float) -> Iterator[tuple[I64, tuple[str, ...]]]:
+    """Group the cells that read no more than `most` features together; a cell alone may read more."""
+    begin = 0
+    last: tuple[str, ...] = ()
+    held: dict[str, None] = {}
+    reads = study.reads
+    for i, cell in enumerate(todo.tolist()):
+        read = reads[cell]
+        if read is last:
+            continue
+        new = [name for name in read if name not in held]
+        if i > begin and len(held) + len(new) > most:
+            yield todo[begin:i], tuple(held)
+            begin, held, new = i, {}, list(read)
+        held.update(dict.fromkeys(new))
+        last = read
+    if todo.size:
+        yield todo[begin:], tuple(held)
+
+
+def run_chunk(study: Study, chunk: Chunk, told: Callable[[float], None] | None = None) -> Done:
+    """Run a chunk.
+
+    Parameters
+    ----------
+    study : Study
+    chunk : Chunk
+    told : callable, optional
+        Told the share of the chunk that is done after each symbol but the last.
+    """
+    column = {symbol: n for n, symbol in enumerate(study.symbols)}
+    figures = np.full((len(FIGURES), chunk.cells.size, len(column)), np.nan)
+    broken = study.needs.broken
+    at = [p for p, cell in enumerate(chunk.cells.tolist()) if cell in broken] if broken else []
+    failed = [(p, column[lane.symbol], broken[int(chunk.cells[p])]) for p in at for lane in study.lanes.lanes]
+    study.lanes.hold(chunk.features)
+    runs = np.ones(chunk.cells.size, dtype=np.bool_)
+    runs[at] = False
+    lanes = study.lanes.lanes
+    for done, lane in enumerate(lanes, start=1):
+        known = np.flatnonzero(runs & (study.lookback[chunk.cells] < lane.own_bars))
+        if known.size:
+            bad = _fill(study, lane, chunk.cells, known, figures[:, :, column[lane.symbol]])
+            failed += [(p, column[lane.symbol], why) for p, why in bad]
+        if told is not None and done < len(lanes):
+            told(done / len(lanes))
+    return Done(figures, tuple(failed))
+
+
+def _fill(study: Study, lane: Lane, cells: I64, at: I64, out: F64) -> list[tuple[int, str]]:
+    """Write the figures of some positions of a chunk, and return those that failed, each alone, and why."""
+    try:
+        found = study.executor.figures(lane, study.cells(lane, cells[at]))
+    except MemoryError:
+        raise  # is the machine's trouble, not the cell's
+    # Whatever a cell raises is recorded with it, and the others run.
+    except Exception as problem:  # noqa: BLE001
+        if at.size == 1:
+            return [(int(at[0]), spoken(problem))]
+        half = at.size // 2
+        return _fill(study, lane, cells, at[:half], out) + _fill(study, lane, cells, at[half:], out)
+    for f, name in enumerate(FIGURES):
+        out[f, at] = found[name]
+    return []

@@ -1,0 +1,198 @@
+"""A sweep as a thing that can be run: what was asked, the grid, the lanes, the executor.
+
+In: bars, a strategy, a grid. Out: a `Study`, from which any cell's figures, orders or portfolio can be made;
+and the same without cells, `bench`, which is what a worker on another machine needs once, however many cells
+it is then given by their places in the product.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from research.errors import BadValue, NotEnoughHistory, UnknownName
+from research.features.catalogue import feature
+from research.features.matrix import FeatureStream
+from research.request import Request
+from research.simulation.choices import Point, answers
+from research.simulation.figures import Executor
+from research.simulation.grid import Grid, decode
+from research.simulation.lanes import Cells, Lane, Lanes, lay_out
+from research.strategies import Strategy
+
+__all__ = ["Needs", "Study", "needs", "spoken"]
+
+I64 = NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class Needs:
+    """What each cell of a grid needs.
+
+    Attributes
+    ----------
+    reads : sequence of tuple of str
+        The features that each cell reads; equal ones are one object.
+    lookback : (C,) int64
+        Bars that each cell needs before its first decision.
+    broken : mapping of int to str
+        Cells whose features cannot be told, and why; they read nothing.
+    """
+
+    reads: Sequence[tuple[str, ...]]
+    lookback: I64
+    broken: Mapping[int, str]
+
+
+def needs(rule: Strategy, grid: Grid) -> Needs:
+    """Ask a strategy what each cell of a grid reads, once per distinct case."""
+
+    def ask(point: Point) -> tuple[tuple[str, ...], int, str]:
+        try:
+            read = rule.features(point)
+            return read, max(feature(name).lookback for name in read), ""
+        # Whatever a strategy raises is told with the cell, and the others run.
+        except Exception as problem:  # noqa: BLE001
+            return (), 0, spoken(problem)
+
+    base = {**rule.defaults, **grid.fixed}
+    known, case = answers(ask, base, grid.axes, grid.digits())
+    one: dict[tuple[str, ...], tuple[str, ...]] = {}
+    reads = [one.setdefault(read, read) for read, _, _ in known]
+    of = case.tolist()
+    bad = [k for k, (_, _, why) in enumerate(known) if why]
+    broken = {i: known[of[i]][2] for i in np.flatnonzero(np.isin(case, bad)).tolist()}
+    lookback = np.array([bars for _, bars, _ in known], dtype=np.int64)
+    return Needs([reads[k] for k in of], lookback[case], broken)
+
+
+def spoken(problem: Exception) -> str:
+    """Return an error as one line; its kind where it is none of ours."""
+    line = " ".join(str(problem).split())
+    return line if isinstance(problem, BadValue) else f"{type(problem).__name__}: {line}"
+
+
+@dataclass(frozen=True, eq=False)
+class Study:
+    """Everything that makes a cell's figures.
+
+    Attributes
+    ----------
+    request : Request
+    grid : Grid
+    lanes : Lanes
+    executor : Executor
+    needs : Needs
+    bars : DataFrame
+        The bar table that was swept, all of it.
+    """
+
+    request: Request
+    grid: Grid
+    lanes: Lanes
+    executor: Executor
+    needs: Needs
+    bars: pl.DataFrame = field(repr=False)
+
+    @classmethod
+    def of(cls, request: Request, grid: Grid, executor: Executor, bars: pl.DataFrame) -> Study:
+        """Lay out the lanes of a grid's cells.
+
+        Raises
+        ------
+        BadValue
+            What every cell reads cannot be told.
+        UnknownName, NotEnoughHistory
+            As `lay_out`.
+        """
+        asked = needs(request.rule(), grid)
+        told = np.array([i for i in range(len(grid)) if i not in asked.broken], dtype=np.int64)
+        if not told.size:
+            raise BadValue(f"all {len(grid)} cells fail; {grid.said(0)}: {asked.broken[0]}")
+        shortest = int(told[np.argmin(asked.lookback[told])])
+        lanes = lay_out(replace(request, params=grid.params(shortest)), bars)
+        return cls(request, grid, lanes, executor, asked, bars)
+
+    @property
+    def rule(self) -> Strategy:
+        """The strategy's record."""
+        return self.request.rule()
+
+    @property
+    def reads(self) -> Sequence[tuple[str, ...]]:
+        """The features that each cell reads."""
+        return self.needs.reads
+
+    @property
+    def lookback(self) -> I64:
+        """Bars that each cell needs before its first decision, (C,) int64."""
+        return self.needs.lookback
+
+    @property
+    def symbols(self) -> tuple[str, ...]:
+        """All symbols, those without a lane included."""
+        return self.lanes.panel.symbols
+
+    def most(self, name: str) -> float:
+        """Return the largest value of a parameter in any cell."""
+        fixed = {**self.lanes.lanes[0].base, **self.grid.fixed}
+        return float(np.max(self.grid.axes.get(name, fixed[name])))
+
+    def cells(self, lane: Lane, cells: I64) -> Cells:
+        """Return some cells as a lane runs them."""
+        known = list(self.rule.parameters)
+        vectors = np.repeat(self.rule.vector({**lane.base, **self.grid.fixed})[None], cells.size, axis=0)
+        vectors[:, [known.index(name) for name in self.grid.names]] = self.grid.cells[cells]
+        return Cells(self.rule, vectors, [self.reads[i] for i in cells.tolist()])
+
+    def one(self, symbol: str | None, wanted: dict[str, object]) -> tuple[Lane, Cells]:
+        """Return the lane of one symbol, which holds what the cell reads, and the cell."""
+        if symbol is None:
+            if len(self.symbols) > 1:
+                raise BadValue(
+                    f"an account needs a `symbol`, had none; choose one of {', '.join(self.symbols[:8])}"
+                )
+            symbol = self.symbols[0]
+        if symbol not in self.symbols:
+            raise UnknownName("symbol", symbol, self.symbols)
+        cell = self.grid.find(wanted)
+        if cell in self.needs.broken:
+            raise BadValue(f"the cell {self.grid.said(cell)} failed: {self.needs.broken[cell]}")
+        lane = next((lane for lane in self.lanes.lanes if lane.symbol == symbol), None)
+        if lane is None or self.lookback[cell] >= lane.own_bars:
+            raise NotEnoughHistory(
+                f"{symbol} never came out of warm-up in this cell, which needs {self.lookback[cell] + 1} "
+                "bars, so it has no account; bring earlier bars or choose shorter windows"
+            )
+        self.lanes.hold(self.reads[cell])
+        return lane, self.cells(lane, np.array([cell]))
+
+    def warm_up(self) -> None:
+        """Run a few bars through everything, so that compilation counts neither as time nor as memory."""
+        lane = self.lanes.lanes[0].head(8)
+        block = self.lanes.panel[: len(lane)]
+        first = next(i for i in range(len(self.grid)) if i not in self.needs.broken)
+        values = FeatureStream(block.symbols, self.reads[first]).advance(block)
+        lane = replace(lane, features=dict(zip(self.reads[first], values[:, 0], strict=True)))
+        # Whatever this cell raises, it raises again in its chunk, where it is recorded.
+        with suppress(Exception):
+            self.executor.warm_up(lane, self.cells(lane, np.array([first])))
+
+    # --- for workers ---------------------------------------------------------------------------
+
+    def bench(self) -> Study:
+        """Return what every worker needs once: the bars and the axes, and no cell."""
+        empty = np.empty(0, dtype=np.int64)
+        lanes = replace(self.lanes, lanes=tuple(replace(lane, features={}) for lane in self.lanes.lanes))
+        grid = replace(self.grid, cells=np.empty((0, len(self.grid.axes))), index=empty)
+        return replace(self, grid=grid, lanes=lanes, needs=Needs((), empty, {}), bars=self.bars.clear())
+
+    def at(self, places: I64) -> Study:
+        """Return the same study with the cells at some places of the product; lanes are shared."""
+        grid = replace(self.grid, cells=decode(self.grid.axes, places), index=places)
+        return replace(self, grid=grid, needs=needs(self.rule, grid))
