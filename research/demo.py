@@ -28,7 +28,8 @@ from live.replay import open_replay
 from research.compiling import compile_kernels, is_compiled
 from research.data import load_sample
 from research.errors import OnepathError
-from research.evidence.audit import audit, audit_bars, audit_settings
+from research.evidence.audit import audit
+from research.evidence.audit_setup import audit_bars, audit_settings
 from research.files import output_folder
 from research.learning.settings import LearningSettings
 from research.report.export import export_signals, write_table

@@ -8,7 +8,7 @@ from rich.console import Console
 
 from research import demo
 from research.data import load_sample
-from research.evidence.audit import audit_settings
+from research.evidence.audit_setup import audit_settings
 from research.strategies import STRATEGIES
 
 

@@ -21,6 +21,7 @@ import polars as pl
 
 from research.data.bars import conform
 from research.errors import UnknownName
+from research.evidence.audit_setup import AFTER, audit_settings
 from research.evidence.futures import KINDS, replace_future
 from research.evidence.instants import choose_instants, telling_instants
 from research.evidence.leaks import Leak, planted_leaks
@@ -28,20 +29,8 @@ from research.evidence.traces import Difference, Pipeline, Trace, compare
 from research.learning.settings import LearningSettings
 from research.strategies import strategy_named
 
-__all__ = [
-    "AFTER",
-    "AuditResult",
-    "audit",
-    "audit_bars",
-    "audit_settings",
-    "catch_leaks",
-    "planted_leaks",
-]
+__all__ = ["AuditResult", "audit", "catch_leaks"]
 
-AFTER = 60
-"""Bars that a run goes on after the instant: longer than any planted leak looks ahead."""
-
-_SPAN = slice(740, 1740)  # of the sample's instants
 _INSTANT_COLUMNS: Mapping[str, type[pl.DataType]] = {
     "t": pl.Int64,
     "beside": pl.String,
@@ -88,51 +77,6 @@ class AuditResult:
     def retrainings(self) -> int:
         """Instants at which models were fitted."""
         return int((self.instants["beside"] == "retraining").sum())
-
-
-def audit_bars(bars: pl.DataFrame) -> pl.DataFrame:
-    """Cut a bar table to the span of an audit: 1,000 instants, splits and a symbol's first bar among them.
-
-    Parameters
-    ----------
-    bars : DataFrame
-
-    Returns
-    -------
-    DataFrame
-        Instants 740 to 1739 of the table; of a shorter one, the last 1,000.
-    """
-    instants = bars["bar_close"].unique().sort()
-    kept = instants[_SPAN] if len(instants) >= _SPAN.stop else instants[-(_SPAN.stop - _SPAN.start) :]
-    return bars.filter(pl.col("bar_close").is_between(kept[0], kept[-1]))
-
-
-def audit_settings(*, retrain_every: int = 21) -> LearningSettings:
-    """Return learning settings that are complete and cheap: a fit of each core learner in milliseconds.
-
-    Parameters
-    ----------
-    retrain_every : int
-        Bars.
-
-    Returns
-    -------
-    LearningSettings
-    """
-    return LearningSettings(
-        features=("vol_21", "ret_5", "ret_21", "z_20", "rsi_2", "dist_sma_20"),
-        retrain_every=retrain_every,
-        train_bars=300,
-        min_labels=100,
-        max_rows=300,
-        window=126,
-        importance=False,
-        tuning={
-            "random_forest": {"trees": 5, "depth": 3},
-            "gradient_boosting": {"trees": 5},
-            "lightgbm": {"trees": 5},
-        },
-    )
 
 
 def audit(

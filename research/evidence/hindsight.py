@@ -1,6 +1,6 @@
 """Planted leaks of choice: what is believed, picked or sized with later data.
 
-In: nothing. Out: `PLANTED`, by name: words, strategy and seam. `research.evidence.leaks` adds its own.
+In: nothing. Out: `PLANTED`, by name: words, strategy and seam.
 """
 
 from __future__ import annotations

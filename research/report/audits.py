@@ -11,7 +11,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from research.errors import OnepathError
-from research.evidence.audit import AFTER, AuditResult, audit, audit_bars, audit_settings, catch_leaks
+from research.evidence.audit import AuditResult, audit, catch_leaks
+from research.evidence.audit_setup import AFTER, audit_bars, audit_settings
 from research.evidence.futures import KINDS
 from research.evidence.leaks import planted_leaks
 from research.learning.settings import LearningSettings

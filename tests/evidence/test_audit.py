@@ -11,7 +11,8 @@ import pytest
 
 from research.data import load_sample, to_panel
 from research.errors import BadValue, UnknownName
-from research.evidence.audit import audit, audit_bars, audit_settings, catch_leaks
+from research.evidence.audit import audit, catch_leaks
+from research.evidence.audit_setup import audit_bars, audit_settings
 from research.evidence.futures import KINDS, replace_future
 from research.evidence.leaks import planted_leaks
 from research.evidence.traces import STAGES, Pipeline, Stage, Trace, compare
