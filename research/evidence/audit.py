@@ -20,16 +20,16 @@ import numpy as np
 import polars as pl
 
 from research.data.bars import conform
-from research.errors import UnknownName
+from research.errors import NotEnoughHistory, UnknownName
 from research.evidence.audit_setup import AFTER, audit_settings
 from research.evidence.futures import KINDS, replace_future
-from research.evidence.instants import choose_instants, telling_instants
+from research.evidence.instants import choose_instants, require_asked, telling_instants
 from research.evidence.leaks import Leak, planted_leaks
 from research.evidence.traces import Difference, Pipeline, Trace, compare
 from research.learning.settings import LearningSettings
 from research.strategies import strategy_named
 
-__all__ = ["AuditResult", "audit", "catch_leaks"]
+__all__ = ["AuditResult", "audit", "catch_leaks", "plantable_leaks"]
 
 _INSTANT_COLUMNS: Mapping[str, type[pl.DataType]] = {
     "t": pl.Int64,
@@ -118,7 +118,10 @@ def audit(
     Raises
     ------
     BadValue
-        Fewer than 1 instant, or fewer bars than that asks for.
+        Fewer than 1 instant, or fewer bars than that asks for; a negative seed.
+    NotEnoughHistory
+        No order is made in these bars, or no model is fitted: nothing could have leaked, so no difference
+        would say nothing.
 
     Examples
     --------
@@ -127,9 +130,11 @@ def audit(
     >>> audit(bars, "ma_crossover", instants=4).differences
     0
     """
+    require_asked(instants, bars["bar_close"].n_unique(), seed)
     bars = conform(bars).sort("symbol", "bar_close")
     pipeline = _pipeline(bars, strategy, learning, params)
     base = pipeline.trace(bars)
+    _require_work(strategy, base)
     chosen, beside = choose_instants(base, instants, seed)
     kinds = [list(KINDS)[k % len(KINDS)] for k in range(len(chosen))]
     calls = [
@@ -166,7 +171,7 @@ def catch_leaks(
     ----------
     bars : DataFrame
     leaks : sequence of str, optional
-        Names of `planted_leaks`; default: all.
+        Names of `planted_leaks`; default: all that so many symbols can have.
     seed, jobs, learning, on_step
         As for `audit`.
 
@@ -180,9 +185,12 @@ def catch_leaks(
     ------
     UnknownName
         No such leak.
+    BadValue
+        A negative seed, or fewer than three bars.
     """
+    require_asked(1, bars["bar_close"].n_unique(), seed)
     known = planted_leaks()
-    names = list(known) if leaks is None else list(leaks)
+    names = list(plantable_leaks(bars) if leaks is None else leaks)
     for name in names:
         if name not in known:
             raise UnknownName("leak", name, known)
@@ -199,6 +207,12 @@ def catch_leaks(
     return pl.DataFrame([rows[k] for k in sorted(rows)], _LEAK_COLUMNS)
 
 
+def plantable_leaks(bars: pl.DataFrame) -> tuple[str, ...]:
+    """Return the names of the leaks that the symbols of these bars can have: some are between symbols."""
+    symbols = bars["symbol"].n_unique()
+    return tuple(name for name, leak in planted_leaks().items() if leak.symbols <= symbols)
+
+
 def _pipeline(
     bars: pl.DataFrame,
     strategy: str,
@@ -208,6 +222,16 @@ def _pipeline(
     symbols = tuple(bars["symbol"].unique().sort().to_list())
     learns = strategy_named(strategy).model is not None
     return Pipeline(strategy, symbols, (learning or audit_settings()) if learns else None, params or {})
+
+
+def _require_work(strategy: str, base: Trace) -> None:
+    """Refuse a run in which nothing happens: it would pass whatever the code did."""
+    for stage, what in (("fits", "fits no model"), ("orders", "makes no order")):
+        if stage in base.stages and base.stages[stage].bar.size == 0:
+            raise NotEnoughHistory(
+                f"{strategy} {what} in these {len(base.bar_close)} bars of {', '.join(base.symbols)}, so an "
+                "audit of it would say nothing; bring more bars or symbols"
+            )
 
 
 def _replaced(

@@ -53,7 +53,7 @@ def audit_settings(*, retrain_every: int = 21) -> LearningSettings:
         min_labels=100,
         max_rows=300,
         window=126,
-        importance=False,
+        drift_labels=100,
         tuning={
             "random_forest": {"trees": 5, "depth": 3},
             "gradient_boosting": {"trees": 5},

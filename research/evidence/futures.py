@@ -21,12 +21,14 @@ __all__ = ["KINDS", "replace_future"]
 F64 = NDArray[np.float64]
 
 KINDS = {
-    "noise": "another random walk from the last close, with splits and dividends of its own",
-    "missing": "all symbols but one have no bars any more; that one walks at random",
+    "noise": "a leap up or down, a split or a dividend, then a random walk with more of them",
+    "missing": "all symbols but one have no bars any more; that one leaps and walks at random",
     "truncated": "nothing: the bars end",
     "tenfold": "the same bars at ten times the price, in a delivery whose adj_factor is re-based",
 }
 _DAILY = 0.03  # volatility of a bar of noise
+# Log return of its first bar. A leak that only a crash, a split or a dividend sets off must show, too.
+_LEAP = 0.4
 _REBASED = 1.0 / 7.0
 
 
@@ -82,16 +84,22 @@ def replace_future(
         future = future.filter(pl.col("symbol").is_in(left))
     elif kind != "noise":
         raise UnknownName("kind of future", kind, KINDS)
-    made = [_walk(rows, past, rng) for rows in future.partition_by("symbol", maintain_order=True)]
+    lots = future.partition_by("symbol", maintain_order=True)
+    # Both ways where two symbols have bars; one falls, because it rises in the tenfold future.
+    turn = rng.integers(2) if len(lots) > 1 else 0
+    leaps = np.where((np.arange(len(lots)) + turn) % 2 == 0, -_LEAP, _LEAP).tolist()
+    made = [_walk(rows, past, leap, rng) for rows, leap in zip(lots, leaps, strict=True)]
     return pl.concat([past, *made]).sort("symbol", "bar_close")
 
 
-def _walk(rows: pl.DataFrame, past: pl.DataFrame, rng: np.random.Generator) -> pl.DataFrame:
-    """Return one symbol's bars as a random walk from its last close."""
+def _walk(rows: pl.DataFrame, past: pl.DataFrame, leap: float, rng: np.random.Generator) -> pl.DataFrame:
+    """Return one symbol's bars as a leap from its last close and a random walk from there."""
     before = past.filter(pl.col("symbol") == rows["symbol"][0])[-1:]
     from_row = before if before.height else rows[:1]
     n = rows.height
-    close = float(from_row["close"][0]) * np.exp(np.cumsum(rng.normal(0.0, _DAILY, n)))
+    steps = rng.normal(0.0, _DAILY, n)
+    steps[0] = leap
+    close = float(from_row["close"][0]) * np.exp(np.cumsum(steps))
     open_ = close * np.exp(rng.normal(0.0, _DAILY / 2.0, n))
     high = np.maximum(open_, close) * np.exp(np.abs(rng.normal(0.0, _DAILY / 3.0, n)))
     low = np.minimum(open_, close) * np.exp(-np.abs(rng.normal(0.0, _DAILY / 3.0, n)))
@@ -99,5 +107,6 @@ def _walk(rows: pl.DataFrame, past: pl.DataFrame, rng: np.random.Generator) -> p
     columns["volume"] = np.rint(float(from_row["volume"][0]) * rng.lognormal(0.0, 1.0, n))
     if "adj_factor" in rows.columns:
         ratio = rng.choice([1.0, 1.01, 2.0], n, p=[0.85, 0.1, 0.05])
+        ratio[0] = rng.choice([1.01, 2.0])
         columns["adj_factor"] = float(from_row["adj_factor"][0]) * np.cumprod(ratio)
     return rows.with_columns(**{name: pl.Series(values) for name, values in columns.items()})

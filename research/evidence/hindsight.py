@@ -9,9 +9,11 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
+import polars as pl
 from numpy.typing import NDArray
 
 from research.data.aligned import Panel
+from research.evidence.coverage import coverage_curve
 from research.kernels import signals as sg
 from research.kernels.belief import BREAK_EVEN, CONFIDENCE, EDGE, KELLY, PROBABILITY
 from research.kernels.calibration import platt_fit_nb
@@ -90,6 +92,22 @@ def _ranked(spoken: Spoken, panel: Panel) -> Spoken:
     return _with(spoken, CONFIDENCE, np.searchsorted(known, away) / max(known.size, 1))
 
 
+def _threshold(spoken: Spoken, panel: Panel) -> Spoken:
+    """Be sure above the threshold that would have been right most often over the whole run."""
+    curve = coverage_curve(spoken).filter(pl.col("n") >= 20).sort("accuracy", "threshold")
+    confidence = spoken.predictions[CONFIDENCE]
+    best = curve["threshold"][-1] if curve.height else 0.0
+    return _with(spoken, CONFIDENCE, np.where(confidence > best, 1.0, np.minimum(confidence, 0.5)))
+
+
+def _leaned(spoken: Spoken, panel: Panel) -> Spoken:
+    """Tell at each retraining what the models will have leaned on by the end."""
+    if not spoken.importance.width:
+        return spoken
+    mean = pl.col("importance").mean().over("feature")
+    return replace(spoken, importance=spoken.importance.with_columns(mean))
+
+
 def _adjusted(panel: Panel) -> F64:
     return np.ascontiguousarray((panel.close * panel.factor).T)
 
@@ -117,6 +135,22 @@ def _next_close(signals: F64, panel: Panel) -> F64:
     rises = np.zeros(close.shape, np.bool_)
     rises[:, :-1] = close[:, 1:] > close[:, :-1]
     out[sg.ENTRY] = np.where(rises, out[sg.ENTRY], 0.0)
+    return out
+
+
+def _no_crash(signals: F64, panel: Panel) -> F64:
+    out, close = signals.copy(), _adjusted(panel)
+    falls = np.zeros(close.shape, np.bool_)
+    falls[:, :-1] = close[:, 1:] < 0.85 * close[:, :-1]
+    out[sg.ENTRY] = np.where(falls, 0.0, out[sg.ENTRY])
+    return out
+
+
+def _dividend(signals: F64, panel: Panel) -> F64:
+    out = signals.copy()
+    paid = np.zeros(panel.dividend.T.shape, np.bool_)
+    paid[:, :-1] = (panel.dividend.T[:, 1:] > 0.0) | (panel.split.T[:, 1:] != 1.0)
+    out[sg.WEIGHT] = np.where(paid, 1.5 * out[sg.WEIGHT], out[sg.WEIGHT])
     return out
 
 
@@ -159,6 +193,16 @@ PLANTED: Mapping[str, tuple[str, str, Seams]] = {
     ),
     "kelly_of_all_trades": ("sizes from wins and losses of the whole run", "ml_driven", Seams(spoken=_kelly)),
     "confidence_of_all": ("confidence ranked among all predictions", "ml_driven", Seams(spoken=_ranked)),
+    "best_threshold": (
+        "the confidence threshold that was right most often over the whole run",
+        "ml_driven",
+        Seams(spoken=_threshold),
+    ),
+    "importance_of_all": (
+        "importance averaged over all retrainings",
+        "ml_driven",
+        Seams(spoken=_leaned),
+    ),
     "whole_sample_volatility": (
         "positions sized by the volatility of all bars",
         "adaptive_momentum",
@@ -166,6 +210,12 @@ PLANTED: Mapping[str, tuple[str, str, Seams]] = {
     ),
     "next_low_stop": ("a stop under the next bar's low", "ma_crossover", Seams(signals=_stop_low)),
     "next_close_entry": ("entries only before a rise", "ma_crossover", Seams(signals=_next_close)),
+    "crash_foreseen": ("no entry before a crash", "adaptive_momentum", Seams(signals=_no_crash)),
+    "dividend_foreseen": (
+        "more held before a dividend or split that nobody has announced",
+        "adaptive_momentum",
+        Seams(signals=_dividend),
+    ),
     "best_symbols": ("symbols weighed by how they end", "adaptive_momentum", Seams(signals=_best_symbol)),
     "best_parameter": (
         "a time limit chosen by its result over all bars",

@@ -12,11 +12,28 @@ from research.errors import BadValue
 from research.evidence.traces import Trace
 from research.kernels.account import ENTERED, O_REASON
 
-__all__ = ["choose_instants", "telling_instants"]
+__all__ = ["choose_instants", "require_asked", "telling_instants"]
 
 I64 = NDArray[np.int64]
 
 _AFTER_LAST = 2  # the last bar but one is the last that has a future
+
+
+def require_asked(count: int, bars: int, seed: int) -> None:
+    """Refuse an audit that so many bars cannot have, before anything is run.
+
+    Raises
+    ------
+    BadValue
+        Fewer than 1 instant, or more than there are bars with a past and a future; a negative seed.
+    """
+    if seed < 0:
+        raise BadValue(f"`seed` must be a whole number ≥ 0, was {seed}; 7 is the usual one")
+    last = bars - _AFTER_LAST
+    if count < 1 or count > last:
+        raise BadValue(
+            f"`instants` must be from 1 to {max(last, 0)}, the bars that have bars on both sides, was {count}"
+        )
 
 
 def choose_instants(base: Trace, count: int, seed: int) -> tuple[list[int], list[str]]:
@@ -38,10 +55,7 @@ def choose_instants(base: Trace, count: int, seed: int) -> tuple[list[int], list
         Fewer than 1, or more than there are bars with a past and a future.
     """
     last = len(base.bar_close) - _AFTER_LAST
-    if count < 1 or count > last:
-        raise BadValue(
-            f"`instants` must be from 1 to {max(last, 0)}, the bars that have bars on both sides, was {count}"
-        )
+    require_asked(count, len(base.bar_close), seed)
     rng = np.random.default_rng(seed)
     orders = base.stages["orders"]
     entered = orders.values[:, O_REASON] == ENTERED

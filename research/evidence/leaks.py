@@ -28,12 +28,18 @@ class Leak:
     strategy : str
         In whose pipeline it is planted.
     seams : Seams
+    symbols : int
+        Fewest symbols among which there is anything to leak.
     """
 
     name: str
     what: str
     strategy: str
     seams: Seams
+    symbols: int = 1
+
+
+_BETWEEN_SYMBOLS = frozenset({"survivors_only", "best_symbols"})
 
 
 def planted_leaks() -> Mapping[str, Leak]:
@@ -49,4 +55,6 @@ def planted_leaks() -> Mapping[str, Leak]:
     'a feature shifted by −1'
     """
     rows = {**lookahead.PLANTED, **unsettled.PLANTED, **hindsight.PLANTED}
-    return MappingProxyType({name: Leak(name, *row) for name, row in rows.items()})
+    return MappingProxyType(
+        {name: Leak(name, *row, symbols=2 if name in _BETWEEN_SYMBOLS else 1) for name, row in rows.items()}
+    )

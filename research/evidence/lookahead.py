@@ -81,6 +81,14 @@ def _backfill(x: F64, panel: Panel) -> F64:
     return out
 
 
+def _mean_filled(x: F64, panel: Panel) -> F64:
+    out = _every_21st(x)
+    for row in out:
+        there = np.isfinite(row)
+        row[~there] = row[there].mean() if there.any() else np.nan
+    return out
+
+
 def _interpolate(x: F64, panel: Panel) -> F64:
     out, at = _every_21st(x), np.arange(x.shape[1])
     for row in out:
@@ -214,6 +222,7 @@ _OF_FEATURES: Mapping[str, tuple[str, Spoil]] = {
     "next_bar": ("a feature shifted by −1", _shift),
     "centred_window": ("a feature averaged over bars on both sides", _centred),
     "backfill": ("gaps filled with the value that comes next", _backfill),
+    "mean_imputation": ("gaps filled with the mean of all bars", _mean_filled),
     "interpolation": ("gaps filled on a line to the value that comes next", _interpolate),
     "forward_label": ("the sign of the next ten bars as a feature", _forward_label),
     "whole_sample_scaler": ("a feature standardised over all bars", _scale),

@@ -10,7 +10,7 @@ memory while the rows before it are made. (A live engine has not seen it yet, an
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -26,6 +26,7 @@ from research.kernels.belief import Belief
 from research.learning.ensemble import Ensemble
 from research.learning.seams import Seams
 from research.learning.settings import LearningSettings
+from research.learning.spoken import Happening
 
 __all__ = ["STAGES", "Difference", "Pipeline", "Stage", "Trace", "compare"]
 
@@ -39,6 +40,8 @@ STAGES = {
     "labels": "settled labels, at the bar at which they settled",
     "fits": "models at each retraining: the bytes they are stored as",
     "calibration": "what the learner carries out of each retraining: calibration, win and loss sizes, ranks",
+    "importance": "what the models leaned on, at each retraining",
+    "events": "what happened to the learner: fits, alarms, duels, learners dropped",
     "weights": "of the experts",
     "predictions": "of each expert, mixed, calibrated, sized",
     "signals": "entries, exits, weights, protection",
@@ -179,6 +182,7 @@ class _Watch:
         return self._candidates
 
     def _see_fit(self, bar: int, ensemble: Ensemble, belief: Belief) -> None:
+        self._planted.fitted(bar, ensemble, belief)
         files = ensemble.files()
         models = _digest(name.encode() + files[name] for name in sorted(files))
         self._fits.append((bar, models, _digest(part.tobytes() for part in belief)))
@@ -205,6 +209,8 @@ class _Watch:
             for k, name in enumerate(("fits", "calibration"), start=1):
                 digests = np.array([fit[k] for fit in self._fits]).reshape(bar.size, 4)
                 found[name] = Stage(bar, np.full(bar.size, -1), digests)
+            found["importance"] = _leaned(spoken.importance, panel)
+            found["events"] = _events(spoken.happenings)
             found["weights"] = _series(spoken.weights)
             found["predictions"] = _grid(np.concatenate((spoken.said, spoken.predictions)))
         decided = np.concatenate((brought.decided.transpose(2, 0, 1), brought.gates[None]))
@@ -224,6 +230,22 @@ def _digest(parts: Iterable[bytes]) -> F64:
     for part in parts:
         whole.update(part)
     return np.frombuffer(whole.digest(), dtype=np.float64)
+
+
+def _leaned(importance: pl.DataFrame, panel: Panel) -> Stage:
+    """Return importances, in the order of the features, by the bar of the retraining."""
+    if not importance.width:
+        return Stage(np.empty(0, np.int64), np.empty(0, np.int64), np.empty((0, 2)))
+    when = importance["bar_close"].dt.replace_time_zone(None).to_numpy()
+    values = np.ascontiguousarray(importance.select("importance", "spread").to_numpy(), dtype=np.float64)
+    return Stage(np.searchsorted(panel.bar_close, when), np.full(len(when), -1), values)
+
+
+def _events(happenings: Sequence[Happening]) -> Stage:
+    """Return what happened to the learner: one digest per event."""
+    bar = np.array([h.bar for h in happenings], np.int64)
+    digests = [_digest([f"{h.bar_close} {h.kind} {h.text}".encode()]) for h in happenings]
+    return Stage(bar, np.full(bar.size, -1), np.array(digests).reshape(bar.size, 4))
 
 
 def _grid(values: F64) -> Stage:

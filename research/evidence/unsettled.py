@@ -11,6 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from research.data.aligned import Panel
+from research.kernels.belief import REFERENCE, Belief
+from research.learning.ensemble import Ensemble
 from research.learning.history import History, Rows
 from research.learning.labels import Matured
 from research.learning.seams import Seams
@@ -61,6 +63,31 @@ def _everything(rows: Rows, history: History, bar: int) -> Rows:
     return history.settled(history.last, 10_000, 300)
 
 
+def _weighed_by_all(rows: Rows, history: History, bar: int) -> Rows:
+    """Weigh rows by how unique they are among all labels, those to come included."""
+    every = history.settled(history.last, 10_000, 1_000_000)
+    weights = dict(zip(zip(every.symbol, every.birth, strict=True), every.weight, strict=True))
+    known = [weights[row] for row in zip(rows.symbol, rows.birth, strict=True)]
+    return rows._replace(weight=np.array(known))
+
+
+class _Foretold:
+    """Hold the drift detector to the hit rate that "always the commoner label" has over the whole run."""
+
+    def __init__(self) -> None:
+        self._rate = 0.5
+
+    def labels(self, labels: Matured, panel: Panel) -> Matured:
+        won = float(np.mean(labels.net > 0.0)) if labels.net.size else 0.5
+        self._rate = max(won, 1.0 - won)
+        return labels
+
+    def fitted(self, bar: int, ensemble: Ensemble, belief: Belief) -> None:
+        belief.carried[REFERENCE] = self._rate
+
+
+_foretold = _Foretold()
+
 PLANTED: Mapping[str, tuple[str, str, Seams]] = {
     "label_at_birth": (
         "labels settled before their trades have closed",
@@ -73,6 +100,16 @@ PLANTED: Mapping[str, tuple[str, str, Seams]] = {
         Seams(labels=_best_exit),
     ),
     "overlapping_labels": ("fits on labels that have not settled", "ml_driven", Seams(rows=_overlapping)),
+    "weights_of_all": (
+        "fits weighed by overlap with labels to come",
+        "ml_driven",
+        Seams(rows=_weighed_by_all),
+    ),
+    "drift_reference": (
+        "drift watched for against the hit rate of the whole run",
+        "ml_driven",
+        Seams(labels=_foretold.labels, fitted=_foretold.fitted),
+    ),
     "fit_on_everything": (
         "models fitted once, on the whole sample",
         "mean_reversion_ml",

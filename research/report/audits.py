@@ -11,9 +11,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from research.errors import OnepathError
-from research.evidence.audit import AuditResult, audit, catch_leaks
+from research.evidence.audit import AuditResult, audit, catch_leaks, plantable_leaks
 from research.evidence.audit_setup import AFTER, audit_bars, audit_settings
 from research.evidence.futures import KINDS
+from research.evidence.instants import require_asked
 from research.evidence.leaks import planted_leaks
 from research.learning.settings import LearningSettings
 from research.strategies import STRATEGIES, strategy_named
@@ -52,6 +53,8 @@ def run_audit(
     for name in names:
         strategy_named(name)
     bars, learning = audit_bars(bars), audit_settings()
+    require_asked(instants, bars["bar_close"].n_unique(), seed)
+    planted = plantable_leaks(bars)
     console.print(_setup(bars, learning, instants, seed))
     columns = (TextColumn("{task.description:<20}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     results = []
@@ -64,11 +67,13 @@ def run_audit(
                     on_step=lambda task=task: progress.advance(task),  # type: ignore[misc]
                 )
             )  # fmt: skip
-        task = progress.add_task("planted leaks", total=len(planted_leaks()))
+        task = progress.add_task("planted leaks", total=len(planted))
         leaks = catch_leaks(
-            bars, seed=seed, jobs=jobs, learning=learning, on_step=lambda: progress.advance(task)
+            bars, planted, seed=seed, jobs=jobs, learning=learning, on_step=lambda: progress.advance(task)
         )
     console.print(_table(results, leaks))
+    if left := sorted(set(planted_leaks()) - set(planted)):
+        console.print(f"not planted, since one symbol cannot have them: {', '.join(left)}")
     if complaint := verdict(results, leaks):
         raise OnepathError(complaint)
 

@@ -10,8 +10,8 @@ import polars as pl
 import pytest
 
 from research.data import load_sample, to_panel
-from research.errors import BadValue, UnknownName
-from research.evidence.audit import audit, catch_leaks
+from research.errors import BadValue, NotEnoughHistory, UnknownName
+from research.evidence.audit import audit, catch_leaks, plantable_leaks
 from research.evidence.audit_setup import audit_bars, audit_settings
 from research.evidence.futures import KINDS, replace_future
 from research.evidence.leaks import planted_leaks
@@ -30,7 +30,8 @@ SMALL = replace(
 # One leak at every seam; `python -m research audit` plants them all.
 SOME = (
     "next_bar", "back_adjusted_prices", "label_at_birth", "overlapping_labels", "leaky_calibrator",
-    "next_low_stop",
+    "next_low_stop", "drift_reference", "importance_of_all", "weights_of_all", "mean_imputation",
+    "best_threshold", "dividend_foreseen",
 )  # fmt: skip
 
 
@@ -55,7 +56,12 @@ def test_futures_are_valid_and_leave_the_past_alone(bars, kind):
         assert np.isnan(later).all(axis=0).sum() == len(SYMBOLS) - 1
     if kind == "tenfold":
         assert np.array_equal(later, 10.0 * true.close[501:561])
+    if kind in {"noise", "missing"}:
+        leap = np.log(later[0] * true.split[501] / true.close[500])
+        assert np.abs(leap[np.isfinite(leap)]) == pytest.approx(0.4), "there is a crash, or its opposite"
     if kind == "noise":
+        told = (panel.dividend[501] > 0.0) | (panel.split[501] != 1.0)
+        assert told.all(), "each symbol has a split or a dividend that nobody could know of"
         assert not np.isclose(later, true.close[501:561]).all(axis=1).any()
 
 
@@ -154,9 +160,19 @@ def test_there_are_many_leaks_and_each_is_told():
 def test_leaks_at_every_seam_are_caught_where_they_are(bars):
     found = catch_leaks(bars, SOME, learning=SMALL)
     assert found["caught"].to_list() == [True] * len(SOME)
-    assert found["stage"].to_list() == ["features", "bars", "labels", "fits", "predictions", "signals"]
+    assert found["stage"].to_list() == [
+        "features", "bars", "labels", "fits", "predictions", "signals", "calibration", "importance", "fits",
+        "features", "predictions", "signals",
+    ]  # fmt: skip
     assert (found["bar"] <= found["t"]).all()
     assert verdict([], found) is None
+
+
+def test_one_symbol_has_the_leaks_that_one_can_have():
+    """The last of them shows only where prices fall by a tenth and more: no walk of 3 % a bar does that."""
+    alone = audit_bars(load_sample(["IBM"]))
+    assert set(planted_leaks()) - set(plantable_leaks(alone)) == {"survivors_only", "best_symbols"}
+    assert catch_leaks(alone, ["crash_foreseen"])["caught"].to_list() == [True]
 
 
 def test_verdict_names_what_is_wrong(bars):
@@ -177,3 +193,16 @@ def test_misuse_is_refused(bars):
         audit(bars, "ma_crossover", instants=0)
     with pytest.raises(UnknownName, match="did you mean 'next_bar'"):
         catch_leaks(bars, ["nextbar"])
+    with pytest.raises(BadValue, match="`seed` must be a whole number ≥ 0, was -1"):
+        audit(bars, "ma_crossover", seed=-1)
+    with pytest.raises(BadValue, match="`seed` must be"):
+        catch_leaks(bars, SOME, seed=-1)
+
+
+def test_a_run_in_which_nothing_happens_proves_nothing(bars):
+    """Without this refusal a strategy that never comes out of warm-up would pass."""
+    few = bars.filter(pl.col("bar_close") < bars["bar_close"].unique().sort()[150])
+    with pytest.raises(NotEnoughHistory, match="ma_crossover makes no order in these 150 bars"):
+        audit(few, "ma_crossover", instants=3)
+    with pytest.raises(NotEnoughHistory, match="ml_driven fits no model in these 150 bars"):
+        audit(few, "ml_driven", instants=3, learning=SMALL)
