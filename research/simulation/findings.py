@@ -43,6 +43,11 @@ class Findings:
         self.failed.update({(int(cells[p]), n): why for p, n, why in done.failed})
         self.finished[cells] = True
 
+    @property
+    def count(self) -> int:
+        """How many cells are finished."""
+        return int(self.finished.sum())
+
     def require_one(self) -> None:
         """Refuse a sweep of which every cell failed."""
         runs = self.finished.sum() * len(self.study.lanes.lanes)

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
@@ -29,6 +30,7 @@ from research.simulation.grid import build_grid
 from research.simulation.memory import PeakMemory
 from research.simulation.progress import Report, reporting
 from research.simulation.recording import entered, ledger_named
+from research.simulation.stored import ChunkStore, open_store
 from research.simulation.study import Study
 from research.simulation.swept import SweepResult
 from research.strategies import strategy_named
@@ -55,6 +57,7 @@ def sweep(
     memory_mb: float = 1024.0,
     progress: bool | Callable[[float, int], None] = True,
     ledger: bool | str | Path | None = True,
+    store: str | Path | None = None,
 ) -> SweepResult:
     """Run a strategy with every combination of some parameters.
 
@@ -98,6 +101,9 @@ def sweep(
     ledger : bool, str or Path, optional
         Where every cell is written down as a trial, so that a winner is judged among all that was ever
         tried: True is ``ONEPATH_LEDGER`` or the user's data folder; None is nowhere. A note says which.
+    store : str or Path, optional
+        A folder in which each finished chunk is kept. The same call again, after an interruption of any
+        kind, runs only what is missing; a different call is refused there.
 
     Returns
     -------
@@ -149,32 +155,39 @@ def sweep(
         execution=rules,
     )
     study = Study.of(request, cells, executor, bars)
-    with reporting(progress, len(cells)) as report:
-        swept = _run(study, memory_mb, report)
+    study.warm_up()
+    with ExitStack() as held:
+        kept = None if store is None else held.enter_context(open_store(store, study))
+        report = held.enter_context(reporting(progress, len(cells)))
+        swept = _run(study, memory_mb, report, kept)
     return entered(swept, book)
 
 
-def _run(study: Study, memory_mb: float, report: Report) -> SweepResult:
-    """Run chunk after chunk."""
-    found = Findings(study)
-    chunks = plan(study, memory_mb, np.arange(len(study.grid)))
-    study.warm_up()
-    total = len(study.grid)
+def _run(study: Study, memory_mb: float, report: Report, store: ChunkStore | None) -> SweepResult:
+    """Run what the store does not hold yet, chunk after chunk."""
+    found, total = Findings(study), len(study.grid)
+    if store is not None:
+        for cells, done in store.finished():
+            found.take(cells, done)
+    chunks = plan(study, memory_mb, np.flatnonzero(~found.finished))
     began = time.perf_counter()
     with PeakMemory() as memory:
         try:
             for chunk in chunks:
-                before = int(found.finished.sum())
-                size = chunk.cells.size
+                before, size = found.count, chunk.cells.size
 
                 def told(share: float, before: int = before, size: int = size) -> None:
                     report(before + size * share, total)
 
+                if store is not None:
+                    store.begin(chunk.cells)
                 done = run_chunk(study, chunk, told)
+                if store is not None:
+                    store.write(chunk.cells, done)
                 found.take(chunk.cells, done)
-                report(float(before + size), total)
+                report(float(found.count), total)
         except KeyboardInterrupt:
             pass  # what is finished is the result, and its notes say what is missing
-    if found.finished.all():
+    if found.count == total:
         found.require_one()
     return SweepResult.of(study, found, time.perf_counter() - began, memory.mb)
