@@ -282,7 +282,7 @@ class Request:
                 f"{self.strategy} needs {lookback + 1} bars before its first decision and no symbol "
                 f"has them: {', '.join(short[:5])}; bring earlier bars or shorter windows"
             )
-        self._require_labels(panel, lookback, trade_from)
+        self.require_labels(panel, lookback, trade_from)
         # Sizes depend on the year's length, so it is measured on bars that no decision comes before.
         bars_per_year = periods_per_year(panel.bar_close[: max(trade_from, lookback) + 1])
         params = self.resolve(n_symbols, bars_per_year)
@@ -291,8 +291,21 @@ class Request:
             notes.append(f"never out of warm-up ({lookback + 1} bars), so never traded: {', '.join(short)}")
         return Prepared(panel, first, trade_from, params, bars_per_year, tuple(notes), builder)
 
-    def _require_labels(self, panel: Panel, lookback: int, trade_from: int) -> None:
-        """Refuse a span whose training part cannot hold the labels of a first model."""
+    def require_labels(self, panel: Panel, lookback: int, trade_from: int) -> None:
+        """Refuse a span whose training part cannot hold the labels of a first model.
+
+        Parameters
+        ----------
+        panel : Panel
+        lookback : int
+            Bars before the strategy's first decision.
+        trade_from : int
+            Row of the first bar that may decide a trade.
+
+        Raises
+        ------
+        NotEnoughHistory
+        """
         if self.rule().model is None:
             return
         from research.learning.settings import LearningSettings

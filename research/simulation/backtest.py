@@ -29,6 +29,7 @@ from research.kernels.account import Account
 from research.request import TRAIN_FRACTION, Instant, Prepared, Request
 from research.simulation.decisions import decisions_frame
 from research.simulation.holding import Holding, buy_and_hold
+from research.simulation.lessons import model_notes
 from research.simulation.trades import orders_frame, round_trips
 
 if TYPE_CHECKING:
@@ -266,24 +267,11 @@ def _result(
         notes=(
             prepared.notes
             + _notes(panel, stats, engine.account)
-            + _model_notes(run.spoken, panel, begin)
+            + model_notes(run.spoken, panel, begin)
             + _benchmark_notes(held)
         ),
         run=run,
     )
-
-
-def _model_notes(spoken: Spoken | None, panel: Panel, begin: int) -> tuple[str, ...]:
-    """Say when the model began to speak, and what failed."""
-    if spoken is None:
-        return ()
-    spoke = [t for t, model in enumerate(spoken.models) if model]
-    if not spoke:
-        return ("no model was ever fitted, so nothing was traded; `spoken.happenings` says why",)
-    notes = [f"{h.bar_close!s:.10}: {h.text}" for h in spoken.happenings if h.kind in {"dropped", "skipped"}]
-    if spoke[0] > begin:
-        notes.append(f"no model before {panel.bar_close[spoke[0]]!s:.10}: too few labels had settled")
-    return tuple(notes)
 
 
 def _benchmark_notes(held: Holding) -> tuple[str, ...]:

@@ -72,9 +72,10 @@ def plan(study: Study, memory_mb: float, todo: I64) -> list[Chunk]:
     BudgetError
         Not even one cell fits.
     """
-    budget = memory_mb * _MB - _RESERVE
     feature = study.lanes.feature_bytes()
     bars = max(len(lane) for lane in study.lanes.lanes)
+    said = 0 if study.lessons is None else study.lessons.bytes_for(bars)
+    budget = memory_mb * _MB - _RESERVE - said
     executor = study.executor
     targets = study.most("target") > 0.0 or study.most("target_atr") > 0.0
     account = bars * executor.bytes_per_bar(targets=targets)
@@ -83,7 +84,7 @@ def plan(study: Study, memory_mb: float, todo: I64) -> list[Chunk]:
     for group, names in _groups(study, todo, held):
         size = int(min((budget - len(names) * feature) // account, executor.most_cells))
         if size < 1:
-            need = (_RESERVE + len(names) * feature + account) / _MB
+            need = (_RESERVE + said + len(names) * feature + account) / _MB
             raise BudgetError(
                 f"one cell needs {need:.1f} MB ({len(names)} features of {len(study.symbols)} symbols and an "
                 f"account of {bars} bars), `memory_mb` was {memory_mb:g}; raise it or shorten the span"
@@ -120,7 +121,7 @@ def run_chunk(study: Study, chunk: Chunk, told: Callable[[float], None] | None =
     study : Study
     chunk : Chunk
     told : callable, optional
-        Told the share of the chunk that is done after each symbol but the last.
+        Told the share of the chunk that is done after each symbol but the last, and as models learn.
     """
     column = {symbol: n for n, symbol in enumerate(study.symbols)}
     figures = np.full((len(FIGURES), chunk.cells.size, len(column)), np.nan)
@@ -134,11 +135,18 @@ def run_chunk(study: Study, chunk: Chunk, told: Callable[[float], None] | None =
     for done, lane in enumerate(lanes, start=1):
         known = np.flatnonzero(runs & (study.lookback[chunk.cells] < lane.own_bars))
         if known.size:
+            if study.lessons is not None:
+                study.lessons.teach(lane, chunk.cells[known], _part(told, done - 1, len(lanes)))
             bad = _fill(study, lane, chunk.cells, known, figures[:, :, column[lane.symbol]])
             failed += [(p, column[lane.symbol], why) for p, why in bad]
         if told is not None and done < len(lanes):
             told(done / len(lanes))
     return Done(figures, tuple(failed))
+
+
+def _part(told: Callable[[float], None] | None, done: int, count: int) -> Callable[[float], None] | None:
+    """Return a function that is told the share of one part of `count`, and tells that of the whole."""
+    return None if told is None else lambda share: told((done + share) / count)
 
 
 def _fill(study: Study, lane: Lane, cells: I64, at: I64, out: F64) -> list[tuple[int, str]]:

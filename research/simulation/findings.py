@@ -82,6 +82,8 @@ class Findings:
             notes.append(f"these are {cells.subset}")
         if cells.left_out:
             notes.append(f"{cells.left_out} combinations were left out: {cells.complaint}")
+        if study.lessons is not None:
+            notes += study.lessons.notes()
         for lane in study.lanes.lanes:
             short = study.lookback >= lane.own_bars
             if short.any():

@@ -18,6 +18,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -68,23 +69,33 @@ class FusedExecutor:
     def figures(self, lane: Lane, cells: Cells) -> dict[str, F64]:
         """Return `FIGURES` of C accounts."""
         sums = np.zeros((len(cells), N_SUMS))
-        ways, sized = _ways(lane, cells)
-        groups = _groups(cells)
+        if cells.words is None:
+            groups = _groups(cells)
+            run = partial(self._run, lane, cells, *_ways(lane, cells), sums)
+        else:
+            groups = [np.array([c]) for c in range(len(cells))]
+            run = partial(self._run_heard, lane, cells, sums)
         jobs = min(self._jobs, len(groups))
         if jobs == 1:
-            self._run(lane, cells, groups, ways, sized, sums)
+            run(groups)
         else:
             # Cells that are neighbours trade alike, so dealing evens out the work.
             with ThreadPoolExecutor(jobs) as pool:
-                parts = [
-                    pool.submit(self._run, lane, cells, groups[k::jobs], ways, sized, sums)
-                    for k in range(jobs)
-                ]
+                parts = [pool.submit(run, groups[k::jobs]) for k in range(jobs)]
             for part in parts:
                 part.result()
         return figures_of(sums, lane)
 
-    def _run(self, lane: Lane, cells: Cells, groups: Sequence[I64], ways: I64, sized: F64, sums: F64) -> None:
+    def _run_heard(self, lane: Lane, cells: Cells, sums: F64, groups: Sequence[I64]) -> None:
+        """Run some cells whose models have spoken: these lower the weight, so each is sized by itself."""
+        orders, ahead = empty_orders(len(lane), 1), np.empty(len(lane) + 1, dtype=np.int32)
+        only = np.zeros(1, dtype=np.int64)
+        for cell in groups:
+            signals = lane.signals(cells[cell[0] : cell[0] + 1])
+            sized = np.ascontiguousarray(signals.transpose(1, 0, 2))
+            cells_nb(self._blank, lane.rows, sized[0], sized, only, ahead, self._rules, orders, sums, cell)
+
+    def _run(self, lane: Lane, cells: Cells, ways: I64, sized: F64, sums: F64, groups: Sequence[I64]) -> None:
         """Run some groups in this thread."""
         chosen = np.empty((sg.N_SIGNALS, len(lane)))
         orders, ahead = empty_orders(len(lane), 1), np.empty(len(lane) + 1, dtype=np.int32)

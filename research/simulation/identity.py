@@ -23,6 +23,7 @@ from research.simulation.study import Study
 __all__ = ["differing", "identity"]
 
 _LIBRARIES = ("numpy", "numba", "vectorbt")
+_LEARNERS = ("scikit-learn", "lightgbm", "xgboost", "torch")
 
 
 def identity(study: Study) -> dict[str, Any]:
@@ -32,7 +33,8 @@ def identity(study: Study) -> dict[str, Any]:
     -------
     dict
         strategy, symbols, data (bars and their lanes), span, grid, params, execution, capital, engine,
-        code (kernels and strategies), versions, figures: plain JSON values.
+        learning (of a strategy with a model), code (kernels and strategies), versions, figures: plain JSON
+        values.
     """
     panel, request = study.lanes.panel, study.request
     data = hashlib.sha256()
@@ -48,6 +50,7 @@ def identity(study: Study) -> dict[str, Any]:
     for values in study.grid.axes.values():
         _feed(grid, values)
     _feed(grid, study.grid.index)
+    libraries = _LIBRARIES if study.lessons is None else (*_LIBRARIES, *_LEARNERS)
     return {
         "strategy": request.strategy,
         "symbols": list(study.symbols),
@@ -58,8 +61,9 @@ def identity(study: Study) -> dict[str, Any]:
         "execution": asdict(request.execution),
         "capital": float(request.initial_capital),
         "engine": study.executor.engine,
+        "learning": None if study.lessons is None else study.lessons.settings.facts(),
         "code": kernel_hash(),
-        "versions": {name: _version(name) for name in ("onepath", *_LIBRARIES)},
+        "versions": {name: _version(name) for name in ("onepath", *libraries)},
         "figures": list(FIGURES),
     }
 

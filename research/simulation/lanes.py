@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 import polars as pl
@@ -24,7 +25,7 @@ from research.kernels.signals import N_SIGNALS
 from research.request import Prepared, Request
 from research.strategies import Strategy
 
-__all__ = ["Cells", "Lane", "Lanes", "lay_out"]
+__all__ = ["Cells", "Lane", "Lanes", "Words", "lay_out"]
 
 F64 = NDArray[np.float64]
 
@@ -44,6 +45,8 @@ class Lane:
     bars_per_year : float
     own_bars : int
         How many bars the symbol has, those before the traded span included.
+    panel : Panel
+        All of these bars: what a model learns from.
     """
 
     symbol: str
@@ -52,6 +55,7 @@ class Lane:
     base: dict[str, float]
     bars_per_year: float
     own_bars: int
+    panel: Panel
     features: dict[str, F64] = field(default_factory=dict)
 
     def __len__(self) -> int:
@@ -78,8 +82,21 @@ class Lane:
         for c, (read, vector) in enumerate(zip(cells.reads, cells.vectors.tolist(), strict=True)):
             params = dict(zip(names, vector, strict=True))
             rows = np.stack([self.features[name] for name in read])
-            out[:, c] = cells.rule.signals(rows, params)
+            heard = None if cells.words is None else cells.words[c].over(self.bar_close)
+            out[:, c] = cells.rule.signals(rows, params, heard)
         return out
+
+
+class Words(NamedTuple):
+    """What a model said at each close of a lane: rows of `research.kernels.belief`."""
+
+    bar_close: NDArray[np.datetime64]
+    rows: F64
+
+    def over(self, bar_close: NDArray[np.datetime64]) -> F64:
+        """Return what it said at closes that follow each other in the lane: a piece of it, or all."""
+        begin = int(np.searchsorted(self.bar_close, bar_close[0]))
+        return self.rows[:, begin : begin + len(bar_close)]
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,14 +110,22 @@ class Cells:
         All parameters of each cell, in the order of the strategy's kernels.
     reads : sequence of tuple of str
         The features that each reads, in that order too.
+    words : sequence of Words, optional
+        What the model of each says, of a strategy that has one.
     """
 
     rule: Strategy
     vectors: F64
     reads: Sequence[tuple[str, ...]]
+    words: Sequence[Words] | None = None
 
     def __len__(self) -> int:
         return len(self.vectors)
+
+    def __getitem__(self, part: slice) -> Cells:
+        """Return some of them."""
+        words = None if self.words is None else self.words[part]
+        return Cells(self.rule, self.vectors[part], self.reads[part], words)
 
 
 @dataclass(frozen=True, eq=False)
@@ -197,4 +222,5 @@ def _lane(symbol: str, prepared: Prepared) -> Lane:
         base=prepared.params,
         bars_per_year=prepared.bars_per_year,
         own_bars=len(prepared.panel),
+        panel=prepared.panel,
     )

@@ -8,6 +8,7 @@ have a sketch (`research.evidence.cells`) are made again.
 from __future__ import annotations
 
 import hashlib
+import json
 import math
 from dataclasses import replace
 from pathlib import Path
@@ -91,9 +92,17 @@ def origin_of(study: Study, lane: Lane) -> Origin:
         symbols=(lane.symbol,),
         first=str(lane.bar_close[0]),
         last=str(lane.bar_close[-1]),
-        execution=f"{request.execution}, {request.initial_capital:g} USD",
+        execution=f"{request.execution}, {request.initial_capital:g} USD{_learning(study)}",
         periods_per_year=lane.bars_per_year,
     )
+
+
+def _learning(study: Study) -> str:
+    """Return how the models of a study learn; nothing for a strategy without one."""
+    if study.lessons is None:
+        return ""
+    facts = json.dumps(study.lessons.settings.facts(), sort_keys=True)
+    return f", learning {hashlib.sha256(facts.encode()).hexdigest()[:16]}"
 
 
 def record(study: Study, sharpe: F64, finished: NDArray[np.bool_], ledger: Ledger) -> Recorded:
@@ -131,7 +140,7 @@ def _cells(
 ) -> Cells:
     """Return a batch as the ledger takes it."""
     names = tuple(study.rule.parameters)
-    params = [dict(zip(names, vector, strict=True)) for vector in study.cells(lane, batch).vectors.tolist()]
+    params = [dict(zip(names, vector, strict=True)) for vector in study.vectors(lane, batch).tolist()]
     known = np.flatnonzero(sketched(keys_of(origin, params), level) & np.isfinite(ratios))
     drawn = np.zeros((batch.size, SKETCH), dtype=np.float16)
     figures = {name: np.full(batch.size, np.nan) for name in ("skewness", "kurtosis", "autocorrelation")}

@@ -18,15 +18,18 @@ from numpy.typing import NDArray
 from research.errors import BadValue, NotEnoughHistory, UnknownName
 from research.features.catalogue import feature
 from research.features.matrix import FeatureStream
+from research.kernels.belief import N_PREDICTIONS
 from research.request import Request
 from research.simulation.choices import Point, answers
 from research.simulation.figures import Executor
 from research.simulation.grid import Grid, decode
-from research.simulation.lanes import Cells, Lane, Lanes, lay_out
+from research.simulation.lanes import Cells, Lane, Lanes, Words, lay_out
+from research.simulation.lessons import Lessons, lessons_of
 from research.strategies import Strategy
 
 __all__ = ["Needs", "Study", "needs", "spoken"]
 
+F64 = NDArray[np.float64]
 I64 = NDArray[np.int64]
 
 
@@ -90,6 +93,8 @@ class Study:
     needs : Needs
     bars : DataFrame
         The bar table that was swept, all of it.
+    lessons : Lessons, optional
+        What the models of the cells learn, of a strategy that has one.
     """
 
     request: Request
@@ -98,9 +103,12 @@ class Study:
     executor: Executor
     needs: Needs
     bars: pl.DataFrame = field(repr=False)
+    lessons: Lessons | None = None
 
     @classmethod
-    def of(cls, request: Request, grid: Grid, executor: Executor, bars: pl.DataFrame) -> Study:
+    def of(
+        cls, request: Request, grid: Grid, executor: Executor, bars: pl.DataFrame, max_learners: int = 50
+    ) -> Study:
         """Lay out the lanes of a grid's cells.
 
         Raises
@@ -109,14 +117,21 @@ class Study:
             What every cell reads cannot be told.
         UnknownName, NotEnoughHistory
             As `lay_out`.
+        BudgetError
+            The models of the cells need more learners than `max_learners`.
         """
         asked = needs(request.rule(), grid)
         told = np.array([i for i in range(len(grid)) if i not in asked.broken], dtype=np.int64)
         if not told.size:
             raise BadValue(f"all {len(grid)} cells fail; {grid.said(0)}: {asked.broken[0]}")
-        shortest = int(told[np.argmin(asked.lookback[told])])
+        # Who needs the fewest bars: warm-up first, then what the labels of a model take to settle.
+        settles = (
+            grid.cells[:, grid.names.index("time_limit")] if "time_limit" in grid.names else asked.lookback
+        )
+        shortest = int(told[np.lexsort((settles[told], asked.lookback[told]))[0]])
         lanes = lay_out(replace(request, params=grid.params(shortest)), bars)
-        return cls(request, grid, lanes, executor, asked, bars)
+        lessons = lessons_of(request, grid, lanes.lanes, asked.reads, max_learners)
+        return cls(request, grid, lanes, executor, asked, bars, lessons)
 
     @property
     def rule(self) -> Strategy:
@@ -144,11 +159,16 @@ class Study:
         return float(np.max(self.grid.axes.get(name, fixed[name])))
 
     def cells(self, lane: Lane, cells: I64) -> Cells:
-        """Return some cells as a lane runs them."""
+        """Return some cells as a lane runs them; what their models have not learned yet, they learn."""
+        words = None if self.lessons is None else self.lessons.words(lane, cells)
+        return Cells(self.rule, self.vectors(lane, cells), [self.reads[i] for i in cells.tolist()], words)
+
+    def vectors(self, lane: Lane, cells: I64) -> F64:
+        """Return all parameters of some cells, (C, P), in the order of the strategy's kernels."""
         known = list(self.rule.parameters)
         vectors = np.repeat(self.rule.vector({**lane.base, **self.grid.fixed})[None], cells.size, axis=0)
         vectors[:, [known.index(name) for name in self.grid.names]] = self.grid.cells[cells]
-        return Cells(self.rule, vectors, [self.reads[i] for i in cells.tolist()])
+        return vectors
 
     def one(self, symbol: str | None, wanted: dict[str, object]) -> tuple[Lane, Cells]:
         """Return the lane of one symbol, which holds what the cell reads, and the cell."""
@@ -179,9 +199,12 @@ class Study:
         first = next(i for i in range(len(self.grid)) if i not in self.needs.broken)
         values = FeatureStream(block.symbols, self.reads[first]).advance(block)
         lane = replace(lane, features=dict(zip(self.reads[first], values[:, 0], strict=True)))
+        silent = Words(lane.bar_close, np.full((N_PREDICTIONS, len(lane)), np.nan))
+        words = None if self.lessons is None else [silent]
         # Whatever this cell raises, it raises again in its chunk, where it is recorded.
         with suppress(Exception):
-            self.executor.warm_up(lane, self.cells(lane, np.array([first])))
+            vectors = self.vectors(lane, np.array([first]))
+            self.executor.warm_up(lane, Cells(self.rule, vectors, [self.reads[first]], words))
 
     # --- for workers ---------------------------------------------------------------------------
 
@@ -190,9 +213,14 @@ class Study:
         empty = np.empty(0, dtype=np.int64)
         lanes = replace(self.lanes, lanes=tuple(replace(lane, features={}) for lane in self.lanes.lanes))
         grid = replace(self.grid, cells=np.empty((0, len(self.grid.axes))), index=empty)
-        return replace(self, grid=grid, lanes=lanes, needs=Needs((), empty, {}), bars=self.bars.clear())
+        lessons = None if self.lessons is None else self.lessons.of(grid, (), ())
+        return replace(
+            self, grid=grid, lanes=lanes, needs=Needs((), empty, {}), bars=self.bars.clear(), lessons=lessons
+        )
 
     def at(self, places: I64) -> Study:
         """Return the same study with the cells at some places of the product; lanes are shared."""
         grid = replace(self.grid, cells=decode(self.grid.axes, places), index=places)
-        return replace(self, grid=grid, needs=needs(self.rule, grid))
+        asked = needs(self.rule, grid)
+        lessons = None if self.lessons is None else self.lessons.of(grid, self.lanes.lanes, asked.reads)
+        return replace(self, grid=grid, needs=asked, lessons=lessons)

@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
@@ -35,6 +36,9 @@ from research.simulation.study import Study
 from research.simulation.swept import SweepResult
 from research.strategies import strategy_named
 
+if TYPE_CHECKING:
+    from research.learning.settings import LearningSettings
+
 __all__ = ["SweepResult", "sweep"]
 
 
@@ -54,6 +58,9 @@ def sweep(
     seed: int = 0,
     execution: Execution | None = None,
     engine: str = "vectorbt",
+    learning: LearningSettings | None = None,
+    jobs: int | None = None,
+    max_learners: int = 50,
     memory_mb: float = 1024.0,
     progress: bool | Callable[[float, int], None] = True,
     ledger: bool | str | Path | None = True,
@@ -93,8 +100,16 @@ def sweep(
         What executes: vectorbt on two-row bars, with its Rust engine where it is installed; or our own
         scan on all cores, which makes the same orders, needs a fraction of time and memory, and also
         knows dividends and a stop beside a wider trail.
+    learning : LearningSettings, optional
+        How the model of a strategy that has one learns. In each account it learns from that symbol
+        alone, as in a backtest of it, and once for all cells that it learns the same in.
+    jobs : int, optional
+        Cores for fits and predictions; all by default. They do not change a bit.
+    max_learners : int
+        Refuse a grid that needs more of them: each is a walk through all bars with all its retrainings.
     memory_mb : float
-        Budget for features and accounts together, above what the bars themselves take.
+        Budget for features, accounts and what models said, above what the bars themselves take. What a
+        learner takes while it learns is not counted.
     progress : bool or callable
         A progress bar on stderr, if that is a terminal; or a function that is told the cells done
         and the cells in all.
@@ -121,7 +136,7 @@ def sweep(
     NotEnoughHistory
         No symbol has more bars than the cell with the shortest warm-up needs.
     BudgetError
-        Not even one cell fits `memory_mb`.
+        Not even one cell fits `memory_mb`, or more learners are needed than `max_learners`.
     SnapshotMismatch
         The ledger is damaged, or of another version.
 
@@ -133,11 +148,6 @@ def sweep(
     [(10, 20, 'IBM'), (10, 50, 'IBM'), (20, 50, 'IBM')]
     """
     rule = strategy_named(strategy)
-    if rule.model is not None:
-        raise BadValue(
-            f"a sweep is for strategies without a model, was {strategy}, which learns anew in each cell; "
-            "backtest its cells one by one, or sweep adaptive_momentum or ma_crossover"
-        )
     cells = build_grid(rule, grid or {}, params, constraint=constraint, sample=sample, seed=seed)
     book = ledger_named(ledger)
     rules = Execution(dividends=False) if execution is None else execution
@@ -153,8 +163,10 @@ def sweep(
         initial_capital=initial_capital,
         train_fraction=train_fraction,
         execution=rules,
+        learning=learning,
+        jobs=jobs,
     )
-    study = Study.of(request, cells, executor, bars)
+    study = Study.of(request, cells, executor, bars, max_learners)
     study.warm_up()
     with ExitStack() as held:
         kept = None if store is None else held.enter_context(open_store(store, study))

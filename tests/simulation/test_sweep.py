@@ -249,10 +249,3 @@ def test_a_cell_that_was_not_swept_is_refused(small, asked, error, said):
     assert said in str(refusal.value)
     with pytest.raises(error):
         small.portfolio(**asked)
-
-
-@pytest.mark.parametrize("strategy", ["ml_driven", "mean_reversion_ml"])
-def test_a_strategy_that_learns_is_refused(bars, strategy):
-    with pytest.raises(BadValue, match=f"a sweep is for strategies without a model, was {strategy}") as told:
-        sweep(bars, strategy, {"stop_atr": [2, 3]}, progress=False)
-    assert "\n" not in str(told.value)
