@@ -1,5 +1,7 @@
 """A running fake over two hand-made symbols, and alpaca-py's own clients pointed at it."""
 
+from types import SimpleNamespace
+
 import pytest
 
 from tests.fake_alpaca import FakeAlpaca
@@ -19,3 +21,12 @@ def clients(fake):
     """Return alpaca-py's REST clients."""
     with talking(fake) as found:
         yield found
+
+
+@pytest.fixture
+def streams():
+    """Return alpaca-py's stream classes."""
+    from alpaca.data.live import StockDataStream
+    from alpaca.trading.stream import TradingStream
+
+    return SimpleNamespace(trading=TradingStream, data=StockDataStream)

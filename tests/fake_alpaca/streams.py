@@ -175,6 +175,8 @@ class Peer:
             for data in self._protocol.data_to_send():
                 if data:
                     self.sock.sendall(data)
+                else:  # the protocol's word for "I have said my last"
+                    self.sock.shutdown(socket.SHUT_WR)
 
 
 class Hub:
