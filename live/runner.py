@@ -19,11 +19,12 @@ last run ended or was killed.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from live.book import Book
 from live.rows import Event, record_of
-from research.errors import OnepathError
+from research.errors import OutputError
 from research.kernels.account import A_BARS
 
 if TYPE_CHECKING:
@@ -97,10 +98,12 @@ class Runner:
                 taken += 1
                 on_bar()
             self.commit()
-        except OnepathError:
-            raise
+        except OutputError:
+            raise  # the journal cannot be written, so there is nobody to tell
         except Exception as problem:
-            self.journal.tell(Event("failed", f"{type(problem).__name__}: {problem}"))
+            # The outermost loop: whatever ends a run, foreseen or not, is told before it ends.
+            with suppress(OutputError):  # what is raised is the first failure, not that of telling it
+                self.journal.tell(Event("failed", f"{type(problem).__name__}: {problem}"))
             raise
         return taken
 

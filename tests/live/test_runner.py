@@ -6,6 +6,7 @@ from live.broker import SimulatedBroker
 from live.orders import Outcome
 from live.replay import open_replay
 from research.data import load_sample
+from research.errors import OnepathError
 from tests.live.helpers import content, query, replayed, request
 
 SAMPLE = load_sample(["AAPL", "IBM"])
@@ -95,6 +96,19 @@ def test_an_unforeseen_failure_is_journalled_and_keeps_nothing_of_its_bar(straig
     now = content(path)
     now["events"] = [row for row in now["events"] if row[2] != "failed"]
     assert now == content(straight)
+
+
+def test_a_failure_of_our_own_is_journalled_too(tmp_path):
+    """…such as that no learner is left: whoever reads the journal alone must see why the run ended."""
+
+    def trouble(_bar):
+        raise OnepathError("no learner is left in the mixture (lightgbm: out of luck)")
+
+    path = tmp_path / "run.sqlite"
+    with pytest.raises(OnepathError):
+        replayed(path, ASKED, bars=SAMPLE, broker=Broker(trouble=trouble))
+    failed = query(path, "SELECT text FROM events WHERE kind = 'failed'")
+    assert failed == [("OnepathError: no learner is left in the mixture (lightgbm: out of luck)",)]
 
 
 def test_stop_is_asked_between_bars_and_what_was_taken_is_kept(tmp_path):
