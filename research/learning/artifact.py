@@ -17,28 +17,25 @@ folder, which the system frees when its holder dies; readers need none.
 
 from __future__ import annotations
 
-import fcntl
 import os
 import secrets
 import shutil
-from collections.abc import Collection, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
-from research.errors import ArtifactError, BadValue, OutputError
-from research.files import output_folder, replacing
+from research.errors import ArtifactError, BadValue
+from research.files import output_folder
+from research.learning.durable import point, sweep, sync, turn, write_file
 from research.learning.manifest import MANIFEST, version_of, write_manifest
 from research.learning.stored import (
     NOTHING,
     checked,
     existing,
     history,
-    note_of,
     shelf_of,
     stored,
     train_one,
-    why,
 )
 
 __all__ = [
@@ -91,10 +88,10 @@ def write_version(folder: str | Path, files: Mapping[str, bytes], facts: Mapping
     manifest = write_manifest(files, facts)
     version = version_of(manifest)
     store = output_folder(folder)
-    with _turn(store):
+    with turn(store):
         (store / "versions").mkdir(exist_ok=True)
         shelf = shelf_of(store)
-        _sweep(store)
+        sweep(store)
         place = shelf / version
         if os.path.lexists(place):
             checked(store, version)
@@ -103,11 +100,11 @@ def write_version(folder: str | Path, files: Mapping[str, bytes], facts: Mapping
         try:
             temporary.mkdir()
             for name, data in [*files.items(), (MANIFEST, manifest)]:
-                _write(temporary / name, data, os.O_EXCL | os.O_CREAT)
-            _sync(temporary)
+                write_file(temporary / name, data, os.O_EXCL | os.O_CREAT)
+            sync(temporary)
             temporary.rename(place)
-            _sync(shelf)
-            _sync(store)
+            sync(shelf)
+            sync(store)
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
     return version
@@ -182,11 +179,11 @@ def promote(folder: str | Path, version: str) -> None:
         The folder cannot be written.
     """
     store = existing(folder)
-    with _turn(store):
+    with turn(store):
         checked(store, version)
         before = history(store) if os.path.lexists(store / "current") else ()
         if before[:1] != (version,):
-            _point(store, (version, *(v for v in before if v != version)))
+            point(store, (version, *(v for v in before if v != version)))
 
 
 def rollback(folder: str | Path) -> str:
@@ -215,14 +212,14 @@ def rollback(folder: str | Path) -> str:
     True
     """
     store = existing(folder)
-    with _turn(store):
+    with turn(store):
         _, *earlier = history(store)
         if not earlier:
             raise ArtifactError(
                 f"{store} must hold an earlier promoted version to roll back to, has none; {train_one(store)}"
             )
         checked(store, earlier[0])
-        _point(store, earlier)
+        point(store, earlier)
     return earlier[0]
 
 
@@ -253,7 +250,7 @@ def prune(folder: str | Path, keep: Collection[str] = ()) -> tuple[str, ...]:
     if isinstance(keep, str):
         raise BadValue(f"`keep` must be a collection of versions, was the text {keep!r}; wrap it in a list")
     store = existing(folder)
-    with _turn(store):
+    with turn(store):
         shelf, promoted, there = shelf_of(store), history(store), stored(store)
         absent = sorted(set(keep) - set(there))
         if absent:
@@ -264,58 +261,10 @@ def prune(folder: str | Path, keep: Collection[str] = ()) -> tuple[str, ...]:
         leaving = tuple(v for v in there if v not in staying)
         left = tuple(v for v in promoted if v in staying)
         if left != promoted:
-            _point(store, left)
+            point(store, left)
         for version in leaving:
             # Out of sight in one rename: a crash leaves no half version under a version's name.
             (shelf / version).rename(shelf / f".pruned-{version}")
-        _sync(shelf)
-        _sweep(store)
+        sync(shelf)
+        sweep(store)
     return leaving
-
-
-@contextmanager
-def _turn(store: Path) -> Iterator[None]:
-    """Hold the store's lock; whatever the system refuses meanwhile is an `OutputError`."""
-    try:
-        handle = os.open(store / ".lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX)
-            yield
-        finally:
-            os.close(handle)
-    except OSError as problem:
-        raise OutputError(f"{store} cannot be written ({why(problem)}); choose another place") from problem
-
-
-def _sweep(store: Path) -> None:
-    """Remove what a crash left behind; called with the lock held, so that no leftover is in use."""
-    for leftover in [*(store / "versions").glob(".*"), *store.glob(".current.*")]:
-        if leftover.is_dir() and not leftover.is_symlink():
-            shutil.rmtree(leftover)
-        else:
-            leftover.unlink()
-
-
-def _write(path: Path, data: bytes, how: int) -> None:
-    handle = os.open(path, os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC | how, 0o666)
-    try:
-        rest = memoryview(data)
-        while rest:
-            rest = rest[os.write(handle, rest) :]
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
-def _sync(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
-def _point(store: Path, promoted: Collection[str]) -> None:
-    with replacing(store / "current") as temporary:
-        _write(temporary, note_of(promoted), os.O_TRUNC)
-    _sync(store)
