@@ -3,14 +3,8 @@
 In: the span of each label, from `birth` + 1, where its trade enters, to `t_end`, where it
 is settled, both included. Out: pairs of row numbers to train and to test on.
 
-Two labels whose spans share a bar share that bar's price move, so that a model trained on
-one has seen part of the other. Two cures, the same in every splitter here:
-
-*Purge.* A training row whose span shares a bar with the span of any test row is dropped.
-Spans say how far that reaches; there is no number to set, and none to set wrong.
-
-*Embargo.* A training row whose span begins within `embargo` bars after the span of a test
-row is dropped too. Its label is clean, but its features still look back at the test bars.
+A training row that shares a bar with a test row is dropped (*purge*), and so is one that begins
+within `embargo` bars after it (*embargo*); `research.learning.purging` says why.
 
 Every label here lives two bars, one is born at each of twelve closes, and the middle one
 of three folds is the test, with an embargo of 2::
@@ -31,20 +25,17 @@ Source: M. López de Prado, *Advances in Financial Machine Learning*, 2018, chap
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import combinations
 from math import comb
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from research.errors import BadValue
+from research.learning.purging import Splits, purged, require_count, spans_of
 
 __all__ = ["CombinatorialPurged", "PurgedKFold", "WalkForward"]
-
-I64 = NDArray[np.int64]
-Splits = Iterator[tuple[I64, I64]]
 
 
 @dataclass(frozen=True)
@@ -86,10 +77,10 @@ class WalkForward:
     window: int | None = None
 
     def __post_init__(self) -> None:
-        _require("n_folds", self.n_folds, 1)
+        require_count("n_folds", self.n_folds, 1)
         for name, value in (("test_size", self.test_size), ("window", self.window)):
             if value is not None:
-                _require(name, value, 1)
+                require_count(name, value, 1)
 
     def split(self, birth: ArrayLike, t_end: ArrayLike) -> Splits:
         """Yield (train, test) of each fold, earliest first.
@@ -109,7 +100,7 @@ class WalkForward:
         BadValue
             Fewer rows than folds need, or spans that are none.
         """
-        born, settled = _spans(birth, t_end)
+        born, settled = spans_of(birth, t_end)
         n_rows = len(born)
         size = self.test_size or n_rows // (self.n_folds + 1)
         if size == 0 or size * self.n_folds >= n_rows:
@@ -159,8 +150,8 @@ class PurgedKFold:
     embargo: int = 0
 
     def __post_init__(self) -> None:
-        _require("n_folds", self.n_folds, 2)
-        _require("embargo", self.embargo, 0)
+        require_count("n_folds", self.n_folds, 2)
+        require_count("embargo", self.embargo, 0)
 
     def split(self, birth: ArrayLike, t_end: ArrayLike) -> Splits:
         """Yield (train, test) of each fold, earliest first.
@@ -180,7 +171,7 @@ class PurgedKFold:
         BadValue
             Fewer rows than folds, or spans that are none.
         """
-        return _purged(birth, t_end, self.n_folds, ((k,) for k in range(self.n_folds)), self.embargo)
+        return purged(birth, t_end, self.n_folds, ((k,) for k in range(self.n_folds)), self.embargo)
 
 
 @dataclass(frozen=True)
@@ -223,9 +214,9 @@ class CombinatorialPurged:
     embargo: int = 0
 
     def __post_init__(self) -> None:
-        _require("n_folds", self.n_folds, 2)
-        _require("n_test", self.n_test, 1)
-        _require("embargo", self.embargo, 0)
+        require_count("n_folds", self.n_folds, 2)
+        require_count("n_test", self.n_test, 1)
+        require_count("embargo", self.embargo, 0)
         if self.n_test >= self.n_folds:
             raise BadValue(
                 f"`n_test` must be < n_folds = {self.n_folds}, was {self.n_test}; leave a fold to train on"
@@ -260,56 +251,4 @@ class CombinatorialPurged:
             Fewer rows than folds, or spans that are none.
         """
         choices = combinations(range(self.n_folds), self.n_test)
-        return _purged(birth, t_end, self.n_folds, choices, self.embargo)
-
-
-def _purged(
-    birth: ArrayLike, t_end: ArrayLike, n_folds: int, choices: Iterable[tuple[int, ...]], embargo: int
-) -> Splits:
-    """Yield (train, test) of each choice of test folds."""
-    born, settled = _spans(birth, t_end)
-    if len(born) < n_folds:
-        raise BadValue(
-            f"`n_folds` must be ≤ the number of labels, was {n_folds} for {len(born)}; ask for fewer folds"
-        )
-    folds = np.array_split(np.argsort(born, kind="stable"), n_folds)
-    for chosen in choices:
-        test = np.sort(np.concatenate([folds[k] for k in chosen]))
-        train = np.sort(np.concatenate([fold for k, fold in enumerate(folds) if k not in chosen]))
-        yield _clean(born, settled, train, test, embargo), test
-
-
-def _clean(born: I64, settled: I64, train: I64, test: I64, embargo: int) -> I64:
-    """Return the training rows that purge and embargo leave."""
-    by_birth = np.argsort(born[test], kind="stable")
-    starts = born[test][by_birth]
-    # Shares a bar with some test span: one that is born before this row settles, and settles after its birth.
-    latest = np.concatenate(([np.iinfo(np.int64).min], np.maximum.accumulate(settled[test][by_birth])))
-    shares = latest[np.searchsorted(starts, settled[train], side="left")] > born[train]
-    # Begins after some test span: the last that had ended by its birth is the nearest.
-    ends = np.sort(settled[test])
-    before = np.searchsorted(ends, born[train], side="right")
-    near = (before > 0) & (born[train] - ends[before - 1] < embargo)
-    return train[~(shares | near)]
-
-
-def _spans(birth: ArrayLike, t_end: ArrayLike) -> tuple[I64, I64]:
-    """Return the spans as arrays, or refuse them."""
-    born, settled = np.asarray(birth, dtype=np.int64), np.asarray(t_end, dtype=np.int64)
-    if born.ndim != 1 or born.shape != settled.shape:
-        raise BadValue(
-            f"`birth` and `t_end` must be rows of one length, were {born.shape} and {settled.shape}; "
-            "give one entry per label"
-        )
-    if np.any(settled <= born):
-        row = int(np.argmax(settled <= born))
-        raise BadValue(
-            f"`t_end` must be later than `birth`, was {settled[row]} with birth {born[row]} in row {row}; "
-            "a trade enters after the close that decides it"
-        )
-    return born, settled
-
-
-def _require(name: str, value: object, least: int) -> None:
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
-        raise BadValue(f"`{name}` must be a whole number ≥ {least}, was {value!r}; give a count")
+        return purged(birth, t_end, self.n_folds, choices, self.embargo)
