@@ -91,7 +91,9 @@ def pack(engine: UnifiedTradingEngine) -> Saved:
         _ACCOUNT: buffer.getvalue(),
     }
     if engine.learner is not None:
-        models, facts["learner"] = engine.learner.pack()
+        from research.learning import kept
+
+        models, facts["learner"] = kept.pack(engine.learner)
         files |= models
     return Saved(files, facts)
 
@@ -102,7 +104,9 @@ def load_models(engine: UnifiedTradingEngine, saved: Saved) -> None:
     engine.stream = FeatureStream.restore(saved.files[_STREAM])
     engine.last_bar = saved.last_bar
     if engine.learner is not None:
-        engine.learner.unpack(saved.files, saved.facts["learner"])
+        from research.learning import kept
+
+        kept.unpack(engine.learner, saved.files, saved.facts["learner"])
 
 
 def account_in(saved: Saved) -> Account:

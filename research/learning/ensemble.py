@@ -13,59 +13,21 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 
 import numpy as np
-from lightgbm.basic import LightGBMError
 from numpy.typing import NDArray
 
-from research.errors import DataError, OnepathError
-from research.learning.contract import SEED_END
+from research.errors import DataError
+from research.learning.contract import SEED_END, Fitted, Learner
 from research.learning.history import History, Rows
-from research.learning.learners import Fitted, Learner
+from research.learning.model import FAILURES, Failure, Model, in_one_line
 
-__all__ = ["FAILURES", "Ensemble", "Failure", "Model", "in_one_line"]
+__all__ = ["Ensemble"]
 
 F64 = NDArray[np.float64]
 I64 = NDArray[np.int64]
 Told = TypeVar("Told")
-# What libraries raise when they cannot go on; anything else is a fault of ours and must not be passed over.
-FAILURES = (OnepathError, ValueError, RuntimeError, ArithmeticError, MemoryError, LightGBMError)
-
-
-@dataclass(frozen=True)
-class Model:
-    """One fitted learner.
-
-    Attributes
-    ----------
-    learner : str
-    cutoff : int
-        The bar at whose close it was fitted: every label it saw had settled by then.
-    stamp : str
-        That close, as text.
-    fitted : Fitted
-    """
-
-    learner: str
-    cutoff: int
-    stamp: str
-    fitted: Fitted
-
-    @property
-    def id(self) -> str:
-        """Learner and training cutoff."""
-        return f"{self.learner}@{self.stamp}"
-
-
-class Failure(NamedTuple):
-    """Where a learner could not answer, and why."""
-
-    bar: int
-    why: str
-
-
 # Below this many rows, starting threads costs more than the models take to answer.
 _WORTH_THREADS = 256
 
@@ -149,14 +111,14 @@ class Ensemble:
             if model is None or not symbol.size:
                 return None
             x = inputs[self._learner[model.learner].sequence]
-            if (why := _answer(model, x, out[k])) is None:
+            if (why := model.answer(x, out[k])) is None:
                 return None
             # Which bar it failed at must not depend on what else was asked with it.
             out[k] = np.nan
             for one in np.unique(bar):
                 rows = np.flatnonzero(bar == one)
                 said = np.empty(rows.size)
-                if (why := _answer(model, x[rows], said)) is not None:
+                if (why := model.answer(x[rows], said)) is not None:
                     return Failure(int(one), why)
                 out[k, rows] = said
             return None
@@ -338,17 +300,3 @@ class Ensemble:
                 name = str(one["learner"])
                 fitted = self._learner[name].from_bytes(files[self._file(role[:-1], name)])
                 models[k] = Model(name, int(str(one["cutoff"])), str(one["stamp"]), fitted)
-
-
-def _answer(model: Model, x: NDArray[np.float32], out: F64) -> str | None:
-    """Fill `out` with what a model says of some rows; return why it could not, if so."""
-    try:
-        out[:] = model.fitted.predict(x)
-    except FAILURES as failure:
-        return in_one_line(failure)
-    return None if np.isfinite(out).all() else "it answered with NaN"
-
-
-def in_one_line(failure: BaseException) -> str:
-    """Return a failure in one line."""
-    return f"{type(failure).__name__}: {' '.join(str(failure).split())}"

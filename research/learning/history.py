@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from research.errors import DataError
 from research.learning.labels import Matured, sample_weights
 
 __all__ = ["History", "Rows"]
@@ -35,6 +36,15 @@ class Rows(NamedTuple):
     y: NDArray[np.float64]
     net: NDArray[np.float64]
     weight: NDArray[np.float64]
+
+    def require_classes(self) -> None:
+        """Refuse labels that cannot be learned from: none, or one class only, with `DataError`."""
+        remedy = "bring more bars, or set another stop, target or time limit"
+        if self.y.size == 0:
+            raise DataError(f"a fit needs settled labels and none lies in its window; {remedy}")
+        if self.y.min() == self.y.max():
+            won = "wins" if self.y[0] else "losses"
+            raise DataError(f"a fit needs wins and losses and all {self.y.size} labels are {won}; {remedy}")
 
 
 class History:

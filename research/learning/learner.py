@@ -15,9 +15,7 @@ Chunk law: any split of the bars into blocks gives the same predictions, weights
 
 from __future__ import annotations
 
-import io
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable
 
 import numpy as np
 import polars as pl
@@ -29,12 +27,13 @@ from research.execution import Execution
 from research.kernels import belief as be
 from research.kernels import online
 from research.kernels import signals as sg
-from research.kernels.belief import Belief, new_belief
+from research.kernels.belief import new_belief
 from research.kernels.online import refer_nb, speak_nb
-from research.learning.ensemble import FAILURES, Ensemble, in_one_line
+from research.learning.ensemble import Ensemble
 from research.learning.history import History
-from research.learning.importance import permutation_importance
 from research.learning.labels import ShadowBook, effective_size, uniqueness
+from research.learning.leaning import leaned_on
+from research.learning.model import FAILURES, in_one_line
 from research.learning.seams import Seams
 from research.learning.settings import LearningSettings
 from research.learning.spoken import Happening, Spoken
@@ -42,10 +41,6 @@ from research.learning.spoken import Happening, Spoken
 __all__ = ["OnlineLearner"]
 
 F64 = NDArray[np.float64]
-_ARRAYS = "state.npz"
-# Importance: labels that overlap repeat each other, so a few rows say what many would.
-_ASKED_ROWS = 36
-_REPEATS = 2
 
 
 class OnlineLearner:
@@ -65,6 +60,20 @@ class OnlineLearner:
         Told how many bars were just gone through.
     seams : Seams, optional
         Where an audit watches.
+
+    Attributes
+    ----------
+    belief : Belief
+    ensemble : Ensemble
+    history : History
+        Feature rows and settled labels of the last bars.
+    shadows : ShadowBook
+        Trades whose labels are open.
+    own : (N,) int64
+        Bars that each symbol has had.
+    bar : int
+        Bars seen. With these six a learner goes on (`research.learning.kept`); they are not for others to
+        change.
     """
 
     def __init__(
@@ -89,10 +98,10 @@ class OnlineLearner:
             jobs=jobs,
         )
         self._vector = settings.vector(settings.first_labels(n_symbols, horizon))
-        self._shadows = ShadowBook(n_symbols, horizon, execution)
-        self._history = History(n_symbols, len(settings.names), settings.train_bars + self.ensemble.sequence)
-        self._own = np.zeros(n_symbols, np.int64)
-        self._bar = 0
+        self.shadows = ShadowBook(n_symbols, horizon, execution)
+        self.history = History(n_symbols, len(settings.names), settings.train_bars + self.ensemble.sequence)
+        self.own = np.zeros(n_symbols, np.int64)
+        self.bar = 0
         self._refused = ""
         self.belief = new_belief(
             n_symbols,
@@ -108,11 +117,6 @@ class OnlineLearner:
         return (*self.settings.learners, "base_rate", "equal_weight")
 
     @property
-    def history(self) -> History:
-        """Feature rows and settled labels of the last bars; to be read, not changed."""
-        return self._history
-
-    @property
     def lacks(self) -> str | None:
         """Why there is no model yet, and what helps; None once there is one."""
         if self.ensemble.has_spoken:
@@ -122,7 +126,7 @@ class OnlineLearner:
         settled, due = int(self.belief.carried[be.SETTLED]), int(self._vector[online.FIRST])
         return (
             f"the first fit needs {due} settled labels and {self.settings.retrain_every} bars, these bars "
-            f"gave {settled} and {self._bar}; bring earlier bars or more symbols"
+            f"gave {settled} and {self.bar}; bring earlier bars or more symbols"
         )
 
     def advance(self, panel: Panel, features: F64, candidates: F64) -> Spoken:
@@ -149,13 +153,13 @@ class OnlineLearner:
         """
         n, size = features.shape[1:]
         own = np.isfinite(panel.close.T)
-        counted = self._own[:, None] + np.cumsum(own, axis=1)
+        counted = self.own[:, None] + np.cumsum(own, axis=1)
         asked = own & (counted > self.settings.lookback) & (candidates[sg.ENTRY] != 0.0)
         rows = candidates.copy()
         rows[sg.ENTRY] = np.where(asked, candidates[sg.ENTRY], 0.0)
-        labels = self._seams.labels(self._shadows.advance(panel, rows), panel)
-        self._history.append(features, labels)
-        self._own = counted[:, -1].copy() if size else self._own
+        labels = self._seams.labels(self.shadows.advance(panel, rows), panel)
+        self.history.append(features, labels)
+        self.own = counted[:, -1].copy() if size else self.own
 
         experts = len(self.experts)
         learners = len(self.settings.learners)
@@ -175,18 +179,18 @@ class OnlineLearner:
                 if resumed or left > 1:
                     end = self._ask(raw, asked, at, end, panel, happenings)
             reached, event, why = speak_nb(
-                self.belief, self._vector, self._bar, at, end, resumed,
+                self.belief, self._vector, self.bar, at, end, resumed,
                 labels.t_end, labels.symbol, labels.birth, labels.net, event, raw, asked, out, said, weights,
             )  # fmt: skip
             models += [self.ensemble.id] * (reached - at)
             self._on_bars(reached - at)
             at, resumed = reached, why != online.DONE
             if resumed:
-                now = self._bar + at, panel.bar_close[at]
+                now = self.bar + at, panel.bar_close[at]
                 told, leaned = self._lean(*now)
                 importance += leaned
                 happenings += told + self._retrain(*now, alarm=why == online.ALARM)
-        self._bar += size
+        self.bar += size
         shown = pl.concat(importance) if importance else pl.DataFrame()
         return Spoken(self.experts, out, said, weights, tuple(models), labels, tuple(happenings), shown)
 
@@ -205,14 +209,14 @@ class OnlineLearner:
         where that is a later one of these bars, they end before it and it is asked again.
         """
         symbol, bar = np.nonzero(asked[:, at:end])
-        spoken, failed = self.ensemble.speak(self._history, symbol, self._bar + at + bar)
+        spoken, failed = self.ensemble.speak(self.history, symbol, self.bar + at + bar)
         for name, failure in failed.items():
-            if failure.bar == self._bar + at:
+            if failure.bar == self.bar + at:
                 text = self.ensemble.drop(name, failure.why)
                 happenings.append(Happening(failure.bar, panel.bar_close[at], "dropped", text))
                 spoken[self.ensemble.rows_of(name)] = np.nan
             else:
-                end = min(end, failure.bar - self._bar)
+                end = min(end, failure.bar - self.bar)
         self._require_learners()
         raw[:, :, at:end] = np.nan
         known = bar < end - at
@@ -220,35 +224,17 @@ class OnlineLearner:
         return end
 
     def _lean(self, bar: int, bar_close: np.datetime64) -> tuple[list[Happening], list[pl.DataFrame]]:
-        """Measure what the champions leaned on, on labels that have settled since the last retraining.
-
-        Returns
-        -------
-        list of Happening, list of DataFrame
-            What failed; bar_close, feature, importance, spread. Both empty where nothing is to be asked.
-        """
+        """Return what failed, and what the champions leaned on of late; either may be none."""
         if not (self.settings.importance and self.ensemble.has_spoken):
             return [], []
         since = bar - int(self.belief.carried[be.SINCE])
-        rows = self._history.settled(bar, self.settings.train_bars, _ASKED_ROWS, after=since)
-        if rows.y.size < 2 or not rows.weight.any():
-            return [], []
-        x = self._history.inputs(rows.symbol, rows.birth, self.ensemble.sequence)
         try:
-            found = permutation_importance(
-                self.ensemble.opinion,
-                x,
-                rows.y,
-                rows.weight,
-                self.settings.names,
-                seed=self.settings.seed + bar,
-                repeats=_REPEATS,
-            )
+            found = leaned_on(self.ensemble, self.history, self.settings, bar, since)
         except FAILURES as failure:  # a learner at fault is dropped when it is next asked to speak
             told = f"no importance: {in_one_line(failure)}"
             return [Happening(bar, bar_close, "skipped", told)], []
         at = pl.lit(bar_close).cast(pl.Datetime("us")).dt.replace_time_zone("UTC").alias("bar_close")
-        return [], [found.select(at, pl.all())]
+        return [], [found.select(at, pl.all())] if found.height else []
 
     def _retrain(self, bar: int, bar_close: np.datetime64, *, alarm: bool) -> list[Happening]:
         """Settle duels and fit challengers at the close of `bar`."""
@@ -265,12 +251,12 @@ class OnlineLearner:
         # Labels still open were spoken of by those who have left: they are no part of the next duel.
         for k in np.flatnonzero([model is None for model in ensemble.challengers]):
             belief.said[:, :, len(self.experts) + k] = np.nan
-        settled = self._history.settled(bar, settings.train_bars, settings.max_rows)
-        rows = self._seams.rows(settled, self._history, bar)
+        settled = self.history.settled(bar, settings.train_bars, settings.max_rows)
+        rows = self._seams.rows(settled, self.history, bar)
         failed: list[str] = []
         try:
-            self._require_classes(rows.y)
-            failed = ensemble.fit(self._history, rows, bar, str(bar_close)[:16])
+            rows.require_classes()
+            failed = ensemble.fit(self.history, rows, bar, str(bar_close)[:16])
         except DataError as fault:
             # Rows that cannot be learned from today: go on with the models there are, and try next time.
             self._refused = str(fault)
@@ -285,59 +271,6 @@ class OnlineLearner:
         refer_nb(belief, self._vector)
         self._seams.fitted(bar, ensemble, belief)
         return told
-
-    @staticmethod
-    def _require_classes(y: F64) -> None:
-        """Refuse labels that cannot be learned from."""
-        remedy = "bring more bars, or set another stop, target or time limit"
-        if y.size == 0:
-            raise DataError(f"a fit needs settled labels and none lies in its window; {remedy}")
-        if y.min() == y.max():
-            won = "wins" if y[0] else "losses"
-            raise DataError(f"a fit needs wins and losses and all {y.size} labels are {won}; {remedy}")
-
-    def pack(self) -> tuple[dict[str, bytes], dict[str, Any]]:
-        """Write down everything that the next block needs.
-
-        Returns
-        -------
-        dict of str to bytes, dict
-            Files (models in their native formats, one archive of arrays), and facts as JSON holds them.
-        """
-        arrays = {f"belief.{name}": x for name, x in self.belief._asdict().items()}
-        arrays |= {f"shadows.{name}": x for name, x in self._shadows.state().items()}
-        arrays |= {f"history.{name}": x for name, x in self._history.state().items()}
-        buffer = io.BytesIO()
-        np.savez(buffer, own=self._own, bar=np.array([self._bar]), **arrays)
-        facts = {
-            "settings": self.settings.facts(),
-            "horizon": self.horizon,
-            "bars": self._bar,
-            "dropped": self.ensemble.dropped,
-            **self.ensemble.describe(),
-        }
-        return {**self.ensemble.files(), _ARRAYS: buffer.getvalue()}, facts
-
-    def unpack(self, files: Mapping[str, bytes], facts: Mapping[str, Any]) -> None:
-        """Take up what `pack` gave, of a learner with these settings.
-
-        Raises
-        ------
-        ArtifactError
-            A model that cannot be read.
-        """
-        with np.load(io.BytesIO(files[_ARRAYS]), allow_pickle=False) as saved:
-            parts = {name: saved[name] for name in saved.files}
-
-        def group(of: str) -> dict[str, NDArray[Any]]:
-            return {name.removeprefix(of): x for name, x in parts.items() if name.startswith(of)}
-
-        self.belief = Belief(**group("belief."))
-        self._shadows.load(group("shadows."))
-        self._history.load(group("history."))
-        self._own, self._bar = parts["own"], int(parts["bar"][0])
-        self.ensemble.dropped = dict(facts["dropped"])
-        self.ensemble.load(facts, files)
 
     def _require_learners(self) -> None:
         if len(self.ensemble.dropped) == len(self.ensemble.learners):

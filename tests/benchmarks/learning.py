@@ -30,6 +30,7 @@ from research.execution import Execution
 from research.kernels import signals as sg
 from research.learning import contract, ensemble
 from research.learning.learner import OnlineLearner
+from research.learning.model import Model
 from research.learning.settings import LearningSettings
 from research.request import Request
 
@@ -58,8 +59,8 @@ class Clock:
 def clocked():
     """Clock every fit, and every prediction that the ensemble asks for."""
     fits, predictions = Clock(), Clock()
-    fit, answer = fits.timed(contract.Learner.fit), predictions.timed(ensemble._answer)
-    with patch.object(contract.Learner, "fit", fit), patch.object(ensemble, "_answer", answer):
+    fit, answer = fits.timed(contract.Learner.fit), predictions.timed(Model.answer)
+    with patch.object(contract.Learner, "fit", fit), patch.object(Model, "answer", answer):
         yield fits, predictions
 
 

@@ -11,6 +11,7 @@ from research.errors import OnepathError
 from research.execution import Execution
 from research.kernels import belief as be
 from research.kernels import signals as sg
+from research.learning.kept import pack, unpack
 from research.learning.learner import OnlineLearner
 from research.learning.learners import LEARNERS, available
 from tests.learning import markets
@@ -26,9 +27,9 @@ def drive(made, cuts, data, *, restart=False, asked=None):
     for a, b in itertools.pairwise(cuts):
         parts.append(made.advance(*data.cut(a, b)))
         if restart:
-            files, facts = made.pack()
+            files, facts = pack(made)
             made = learner(asked)
-            made.unpack(files, facts)
+            unpack(made, files, facts)
     return joined(parts), made
 
 
@@ -134,7 +135,7 @@ def test_one_bar_at_a_time(data, restart):
     assert kinds(block["happenings"])["alarm"] >= 1
     bits, bar_end = drive(learner(asked), range(BARS + 1), data, restart=restart, asked=asked)
     same(bits, block)
-    mine, theirs = end.pack(), bar_end.pack()
+    mine, theirs = pack(end), pack(bar_end)
     assert mine[1] == theirs[1]
     models = [name for name in mine[0] if not name.endswith(".npz")]
     assert models
@@ -275,7 +276,7 @@ def test_a_learner_that_fails_to_predict_is_dropped_at_that_bar(data, monkeypatc
     spoken = np.isfinite(block["predictions"][be.PROBABILITY])
     over = (data.features[0] > bound) & (data.candidates[sg.ENTRY] != 0) & spoken
     assert dropped.bar == np.flatnonzero(over.any(axis=0))[0]
-    why = "it answered with NaN" if error is None else type(error).__name__
+    why = "it answered with what is no probability" if error is None else type(error).__name__
     assert f"lightgbm is dropped from the mixture, 1 of 2 learners go on: {why}" in dropped.text
     assert "\n" not in dropped.text
     said = block["said"][BOTH.index("lightgbm")]
@@ -298,9 +299,9 @@ def test_a_learner_that_fails_to_fit_is_dropped(data, monkeypatch, at_fit):
     assert np.isnan(block["said"][0, :, dropped.bar :]).all()
     assert np.isfinite(block["said"][1, :, -20:]).any()
     assert made.ensemble.dropped.keys() == {"lightgbm"}
-    files, facts = made.pack()
+    files, facts = pack(made)
     again = learner(settings(BOTH))
-    again.unpack(files, facts)
+    unpack(again, files, facts)
     assert again.ensemble.dropped == made.ensemble.dropped
 
 
