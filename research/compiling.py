@@ -104,7 +104,7 @@ def _decisions() -> None:
     for name, strategy in STRATEGIES.items():
         learning = None if strategy.model is None else LearningSettings(learners=("random_forest",))
         engine = UnifiedTradingEngine(name, symbols=_SYMBOLS, learning=learning)
-        engine.stream = _Noise(_SYMBOLS, engine.stream.names)
+        engine.reader.stream = _Noise(_SYMBOLS, engine.reader.stream.names)
         engine.advance(bars)
 
 

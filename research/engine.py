@@ -15,38 +15,38 @@ Nothing in here knows whether the bars are old or new.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
 from research.advance import Advance
 from research.data.panel import Panel, PanelBuilder
 from research.errors import BadValue, DataError, NotEnoughHistory, SnapshotMismatch
 from research.execution import Execution
-from research.features.matrix import FeatureStream
-from research.kernels import account as ac
-from research.kernels.account import Account, empty_orders, new_account
-from research.kernels.broker import decide_nb
+from research.kernels.account import new_account
 from research.kernels.jit import kernel_hash
-from research.kernels.scan import scan_nb
 from research.learning.seams import Seams
+from research.reading import Alter, Read, Reader
 from research.request import Prepared, Request
-from research.saved import account_in, learning_in, load_models, pack, read_container, write_container
+from research.saved import (
+    account_in,
+    arguments_in,
+    learning_in,
+    load_models,
+    pack,
+    read_container,
+    write_container,
+)
 from research.strategies import strategy_named
+from research.trading import Fill, trade
 
 if TYPE_CHECKING:
     from research.learning.learner import OnlineLearner
     from research.learning.settings import LearningSettings
-    from research.learning.spoken import Spoken
 
 __all__ = ["Alter", "Fill", "UnifiedTradingEngine"]
 
-F64 = NDArray[np.float64]
-Fill = Callable[[Panel, Account, Execution], F64]
-Alter = Callable[[F64], F64]
 _ALWAYS = np.datetime64("0001-01-01", "us")
 _NEVER = np.datetime64("9999-12-31", "us")
 
@@ -113,11 +113,9 @@ class UnifiedTradingEngine:
         self.execution = execution or Execution()
         self.initial_capital = float(initial_capital)
         self.trade_from = _ALWAYS if trade_from is None else trade_from
-        self.names = self.strategy.features(self.params)
         self.learning = None if self.strategy.model is None else learning or _default_learning()
         self.jobs, self.alter, self.on_bars = jobs, alter, on_bars
         self.seams = seams or Seams()
-        self.learner: OnlineLearner | None = None
         self.last_bar: np.datetime64 | None = None
         self.symbols: tuple[str, ...] = ()
         if symbols is not None:
@@ -153,29 +151,27 @@ class UnifiedTradingEngine:
         self.symbols = tuple(symbols)
         self.account = new_account(len(self.symbols), self.initial_capital)
         self.builder = PanelBuilder(self.symbols)
-        if self.learning is None:
-            self.stream = FeatureStream(self.symbols, self.names)
-            return
-        from research.learning.learner import OnlineLearner
-
-        together = tuple(dict.fromkeys((*self.names, *self.learning.names)))
-        self.stream = FeatureStream(self.symbols, together)
-        self._own = np.array([together.index(name) for name in self.names])
-        self._models = np.array([together.index(name) for name in self.learning.names])
-        self.learner = OnlineLearner(
-            len(self.symbols),
-            self.learning,
-            int(self.params["time_limit"]),
+        self.reader = Reader(
+            self.strategy,
+            self.params,
+            self.symbols,
             self.execution,
+            learning=self.learning,
             jobs=self.jobs,
+            alter=self.alter,
             on_bars=self.on_bars,
             seams=self.seams,
         )
 
     @property
+    def learner(self) -> OnlineLearner | None:
+        """What learns and speaks, where the strategy has a model."""
+        return self.reader.learner if self.symbols else None
+
+    @property
     def lookback(self) -> int:
         """Bars a symbol needs before its first decision."""
-        bars: int = self.stream.lookback
+        bars: int = self.reader.stream.lookback
         return bars
 
     def advance(self, block: Panel | pl.DataFrame, fill: Fill | None = None) -> Advance:
@@ -208,8 +204,11 @@ class UnifiedTradingEngine:
                 block.symbols if isinstance(block, Panel) else block["symbol"].unique().sort().to_list()
             )
         panel = self.seams.panel(block if isinstance(block, Panel) else self._laid_out(block))
-        names, features, signals, spoken = self._signals(panel)
-        return replace(self._trade(panel, features, signals, fill), names=names, spoken=spoken)
+        self._require_next(panel)
+        read = self.reader.read(panel)
+        if len(panel):
+            self.last_bar = panel.bar_close[-1]
+        return self._walked(panel, read, fill)
 
     def _laid_out(self, bars: pl.DataFrame) -> Panel:
         """Return a block's bars as a panel that continues those before it."""
@@ -262,8 +261,8 @@ class UnifiedTradingEngine:
         if "adj_factor" in bars.columns and bars.height:
             self.builder.reanchor(bars)
 
-    def _signals(self, panel: Panel) -> tuple[tuple[str, ...], F64, F64, Spoken | None]:
-        """Continue what is read and the signals over a block: names, (K, N, T), (S, N, T)."""
+    def _require_next(self, panel: Panel) -> None:
+        """Refuse a block that does not continue those before it."""
         if panel.symbols != self.symbols:
             raise BadValue(
                 f"a block must hold the engine's symbols {', '.join(self.symbols)}, was "
@@ -274,23 +273,6 @@ class UnifiedTradingEngine:
                 f"bars must be later than {self.last_bar}, the last one advanced over, was "
                 f"{panel.bar_close[0]}; give each bar once"
             )
-        matrix = self.seams.features(self.stream.advance(panel), self.stream.names, panel)
-        if len(panel):
-            self.last_bar = panel.bar_close[-1]
-        if self.learner is None or self.strategy.model is None:
-            signals = self.seams.signals(self.strategy.signals(matrix, self.params), panel)
-            return self.names, matrix, signals, None
-        features = matrix[self._own]
-        candidates = self.seams.candidates(self.strategy.candidates(features, self.params))
-        spoken = self.seams.spoken(self.learner.advance(panel, matrix[self._models], candidates), panel)
-        names, said = spoken.columns(self.strategy.model.output)
-        signals = self._heard(panel, features, spoken)
-        return (*self.names, *names), np.concatenate((features, said)), signals, spoken
-
-    def _heard(self, panel: Panel, features: F64, spoken: Spoken) -> F64:
-        """Return what the strategy wants, given what its model said: (S, N, T)."""
-        predictions = spoken.predictions if self.alter is None else self.alter(spoken.predictions)
-        return self.seams.signals(self.strategy.signals(features, self.params, predictions), panel)
 
     def repeat(self, run: Advance) -> Advance:
         """Take a block again that an engine of the same request took, without learning it again.
@@ -315,40 +297,13 @@ class UnifiedTradingEngine:
         """
         if run.spoken is None:
             raise BadValue(f"{self.strategy.name} has no model that could speak again; advance over the bars")
-        signals = self._heard(run.panel, run.features[: len(self.names)], run.spoken)
-        return replace(
-            self._trade(run.panel, run.features, signals, None), names=run.names, spoken=run.spoken
-        )
+        signals = self.reader.heard(run.panel, run.features, run.spoken)
+        return self._walked(run.panel, Read(run.names, run.features, signals, run.spoken), None)
 
-    def _trade(self, panel: Panel, features: F64, signals: F64, fill: Fill | None) -> Advance:
+    def _walked(self, panel: Panel, read: Read, fill: Fill | None) -> Advance:
         """Walk the account over a block whose signals are known."""
-        n, t = len(self.symbols), len(panel)
-        equity, cash, exposure = np.empty(t), np.empty(t), np.empty(t)
-        decided, gates = np.empty((n, t, ac.N_INTENT)), np.empty((n, t))
-        # The kernels count bars over the account's life; the block knows only its own.
-        trade_from = int(self.account.totals[ac.A_BARS] + np.searchsorted(panel.bar_close, self.trade_from))
-        execution = self.execution.as_array()
-        if fill is None:
-            orders = empty_orders(t, n)
-            bars = (panel.open, panel.high, panel.low, panel.close, panel.split, panel.dividend)
-            o, h, lo, c, split, dividend = (np.ascontiguousarray(a.T) for a in bars)
-            count = scan_nb(
-                self.account, o, h, lo, c, split, dividend, signals, execution, trade_from,
-                orders, equity, cash, exposure, decided, gates,
-            )  # fmt: skip
-            orders = orders[:count].copy()
-        else:
-            fills = [np.empty((0, ac.N_ORDER))]
-            close = np.ascontiguousarray(panel.close.T)
-            totals = self.account.totals
-            for i in range(t):
-                fills.append(fill(panel[i : i + 1], self.account, self.execution))
-                tradable = totals[ac.A_BARS] > trade_from
-                decide_nb(self.account, close, signals, i, execution, tradable, decided, gates)
-                equity[i], cash[i] = totals[ac.A_EQUITY], totals[ac.A_CASH]
-                exposure[i] = totals[ac.A_EXPOSURE]
-            orders = np.concatenate(fills)
-        return Advance(panel, self.names, features, signals, gates, decided, orders, equity, cash, exposure)
+        walk = trade(self.account, panel, read.signals, self.execution, self.trade_from, fill)
+        return Advance(panel, read.names, read.features, read.signals, *walk, read.spoken)
 
     def snapshot(self) -> bytes:
         """Return everything carried between blocks, models included; `restore` continues from it."""
@@ -371,22 +326,12 @@ class UnifiedTradingEngine:
             The bytes are no engine snapshot, are damaged, or other kernels made them.
         """
         saved = read_container(data)
-        facts = saved.facts
-        if facts["kernels"] != kernel_hash():
+        if saved.facts["kernels"] != kernel_hash():
             raise SnapshotMismatch(
-                f"the snapshot was made by kernels {facts['kernels']}, these are {kernel_hash()}; "
+                f"the snapshot was made by kernels {saved.facts['kernels']}, these are {kernel_hash()}; "
                 "start anew from the bars, which takes seconds"
             )
-        engine = UnifiedTradingEngine(
-            facts["strategy"],
-            facts["initial_capital"],
-            symbols=facts["symbols"],
-            params=facts["params"],
-            execution=Execution(**facts["execution"]),
-            trade_from=np.datetime64(facts["trade_from"], "us"),
-            learning=learning_in(facts),
-            jobs=jobs,
-        )
+        engine = UnifiedTradingEngine(**arguments_in(saved), jobs=jobs)
         load_models(engine, saved)
         engine.account = account_in(saved)
         return engine

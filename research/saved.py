@@ -21,6 +21,7 @@ import numpy as np
 
 from research.data.panel import PanelBuilder
 from research.errors import ArtifactError, SnapshotMismatch
+from research.execution import Execution
 from research.features.matrix import FeatureStream
 from research.kernels.account import Account, copy_account
 from research.kernels.jit import kernel_hash
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Saved",
     "account_in",
+    "arguments_in",
     "learning_in",
     "load_models",
     "pack",
@@ -87,7 +89,7 @@ def pack(engine: UnifiedTradingEngine) -> Saved:
     }
     files = {
         _BUILDER: engine.builder.snapshot(),
-        _STREAM: engine.stream.snapshot(),
+        _STREAM: engine.reader.stream.snapshot(),
         _ACCOUNT: buffer.getvalue(),
     }
     if engine.learner is not None:
@@ -101,12 +103,26 @@ def pack(engine: UnifiedTradingEngine) -> Saved:
 def load_models(engine: UnifiedTradingEngine, saved: Saved) -> None:
     """Let an engine that has seen no bar go on where another one stood; the account stays as it is."""
     engine.builder = saved.builder()
-    engine.stream = FeatureStream.restore(saved.files[_STREAM])
+    engine.reader.stream = FeatureStream.restore(saved.files[_STREAM])
     engine.last_bar = saved.last_bar
     if engine.learner is not None:
         from research.learning import kept
 
         kept.unpack(engine.learner, saved.files, saved.facts["learner"])
+
+
+def arguments_in(saved: Saved) -> dict[str, Any]:
+    """Return what an engine of the same kind is made with."""
+    facts = saved.facts
+    return {
+        "strategy": facts["strategy"],
+        "initial_capital": facts["initial_capital"],
+        "symbols": facts["symbols"],
+        "params": facts["params"],
+        "execution": Execution(**facts["execution"]),
+        "trade_from": np.datetime64(facts["trade_from"], "us"),
+        "learning": learning_in(facts),
+    }
 
 
 def account_in(saved: Saved) -> Account:
