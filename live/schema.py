@@ -8,7 +8,7 @@ snapshot.
 
 from __future__ import annotations
 
-__all__ = ["APPLICATION_ID", "DDL", "INSERT", "ORDERS", "VERSION"]
+__all__ = ["APPLICATION_ID", "DDL", "INSERT", "LIMITS_DDL", "ORDERS", "VERSION"]
 
 APPLICATION_ID = 0x6F6E6570  # "onep": tells our files from other SQLite databases
 VERSION = 1
@@ -70,3 +70,16 @@ ORDERS = {
         ORDER BY bar, symbol, leg""",
     "unsent": "SELECT * FROM orders WHERE sent = 0 ORDER BY bar, symbol, leg",
 }
+
+# A file of its own beside the journal: latches belong to the account and outlive a journal. Amounts are text,
+# as exact as they were told.
+LIMITS_DDL = (
+    """CREATE TABLE IF NOT EXISTS latches (
+        name TEXT PRIMARY KEY, at TEXT NOT NULL, text TEXT NOT NULL) WITHOUT ROWID""",
+    """CREATE TABLE IF NOT EXISTS latch_acts (
+        seq INTEGER PRIMARY KEY, at TEXT NOT NULL, name TEXT NOT NULL, act TEXT NOT NULL,
+        by_whom TEXT NOT NULL, text TEXT NOT NULL)""",
+    """CREATE TABLE IF NOT EXISTS equity_marks (
+        id INTEGER PRIMARY KEY CHECK (id = 1), day TEXT NOT NULL, day_equity TEXT NOT NULL,
+        peak_equity TEXT NOT NULL)""",
+)

@@ -1,0 +1,234 @@
+"""Limits that were hit stay hit: latches and the equity marks, in SQLite, until somebody resets them.
+
+In: what the door found, and the account's equity. Out: what is latched, for the
+door's context, and the equity that losses are measured from. Each act is kept: who
+reset what, when and why. Any number of processes may use one file: the runner, the
+kill command, the status command.
+
+Nothing is latched twice: what was said first stays. If the file cannot be written,
+nothing is answered, and without an answer no order is sent.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Self
+
+from live.risk import Blocked
+from live.schema import LIMITS_DDL
+from research.errors import BadValue, OutputError, UnknownName
+
+__all__ = ["KILL", "Latch", "Limits", "Marks"]
+
+KILL = "kill switch"
+_FORGIVE = {
+    "daily loss": "UPDATE equity_marks SET day = ''",
+    "drawdown": "UPDATE equity_marks SET peak_equity = '0'",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Latch:
+    """A limit that was hit: its name, when (UTC, ISO text), and what was said."""
+
+    name: str
+    at: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Marks:
+    """Equity in USD that losses are measured from: at the start of the session `day`, and at its peak."""
+
+    day: str
+    day_equity: Decimal
+    peak_equity: Decimal
+
+
+def _text(at: datetime) -> str:
+    if at.tzinfo is None:
+        raise BadValue(f"an instant must have a time zone, was {at.isoformat()}; give it UTC")
+    return at.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+class Limits:
+    """The latches of one account; make it with `Limits.at`.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> noon = datetime(2026, 11, 20, 12, tzinfo=UTC)
+    >>> with tempfile.TemporaryDirectory() as folder, Limits.at(Path(folder) / "limits.sqlite") as limits:
+    ...     limits.latch("daily loss", "3.1 %", noon)
+    ...     list(limits.latched())
+    ['daily loss']
+    """
+
+    def __init__(self, path: Path, db: sqlite3.Connection) -> None:
+        self.path, self._db = path, db
+
+    @classmethod
+    def at(cls, path: str | Path) -> Limits:
+        """Open a file, and make its tables if they are not there.
+
+        Raises
+        ------
+        OutputError
+            It cannot be written, or is no database.
+        """
+        path = Path(path)
+        try:
+            db = sqlite3.connect(path, isolation_level=None, timeout=5.0)
+        except sqlite3.Error as problem:
+            raise _unwritten(path, problem) from problem
+        limits = cls(path, db)
+        try:
+            db.execute("PRAGMA synchronous = FULL")  # a latch must survive the machine's fall as well
+            with limits._act():
+                for statement in LIMITS_DDL:
+                    db.execute(statement)
+        except (sqlite3.Error, OutputError) as problem:
+            db.close()
+            raise _unwritten(path, problem.__cause__ or problem) from problem
+        return limits
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *failure: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file; what is latched stays so."""
+        self._db.close()
+
+    @contextmanager
+    def _act(self) -> Iterator[None]:
+        try:
+            self._db.execute("BEGIN IMMEDIATE")
+            yield
+            self._db.execute("COMMIT")
+        except sqlite3.Error as problem:
+            raise _unwritten(self.path, problem) from problem
+        finally:
+            # Of a closed database nothing can be asked, and nothing need be taken back.
+            with suppress(sqlite3.ProgrammingError):
+                if self._db.in_transaction:
+                    self._db.execute("ROLLBACK")
+
+    def _read(self, query: str, *values: object) -> list[tuple[str, ...]]:
+        try:
+            return self._db.execute(query, values).fetchall()
+        except sqlite3.Error as problem:
+            raise _unwritten(self.path, problem) from problem
+
+    # --- latches ----------------------------------------------------------------------------------
+
+    def latch(self, name: str, text: str, at: datetime) -> None:
+        """Latch a limit; one that is latched already stays as it was.
+
+        Parameters
+        ----------
+        name : str
+            The check's; `KILL` is the kill switch.
+        text : str
+            What was said of it.
+        at : datetime
+            With a time zone.
+        """
+        when = _text(at)
+        with self._act():
+            made = self._db.execute("INSERT OR IGNORE INTO latches VALUES (?, ?, ?)", (name, when, text))
+            if made.rowcount:
+                self._db.execute(
+                    "INSERT INTO latch_acts VALUES (NULL, ?, ?, 'latched', '', ?)", (when, name, text)
+                )
+
+    def take(self, blocked: Iterable[Blocked], at: datetime) -> None:
+        """Latch what the door found that latches; the rest passes."""
+        for each in blocked:
+            if each.latches:
+                self.latch(each.check, f"{each.rule}, was {each.value}", at)
+
+    def latched(self) -> dict[str, Latch]:
+        """Return what is latched, by name."""
+        rows = self._read("SELECT name, at, text FROM latches ORDER BY at, name")
+        return {name: Latch(name, at, text) for name, at, text in rows}
+
+    @property
+    def killed(self) -> bool:
+        """Whether the kill switch is on."""
+        return KILL in self.latched()
+
+    def reset(self, name: str, *, by: str, why: str, at: datetime) -> None:
+        """Unlatch one limit, by name, with a reason that is kept.
+
+        A loss that is forgiven is measured anew from the next equity noted: else it
+        would latch again at once.
+
+        Raises
+        ------
+        UnknownName
+            It is not latched.
+        BadValue
+            Nobody, or no reason.
+        """
+        if not (by.strip() and why.strip()):
+            raise BadValue(f"resetting {name!r} must name who and why, was {by!r}, {why!r}; name both")
+        when = _text(at)
+        if name not in (now := self.latched()):
+            raise UnknownName("latched limit", name, now)
+        with self._act():
+            self._db.execute("DELETE FROM latches WHERE name = ?", (name,))
+            if name in _FORGIVE:
+                self._db.execute(_FORGIVE[name])
+            self._db.execute(
+                "INSERT INTO latch_acts VALUES (NULL, ?, ?, 'reset', ?, ?)", (when, name, by, why)
+            )
+
+    def acts(self) -> list[tuple[str, ...]]:
+        """Return every act, oldest first: when, limit, "latched" or "reset", by whom, text."""
+        return self._read("SELECT at, name, act, by_whom, text FROM latch_acts ORDER BY seq")
+
+    # --- marks ------------------------------------------------------------------------------------
+
+    def mark(self, day: str, equity: Decimal) -> Marks:
+        """Take note of the account's equity, and return what losses are measured from.
+
+        The first equity of a day is that day's; a day before the last one noted is
+        taken for the last one, so that a clock set back does not forgive a loss.
+
+        Parameters
+        ----------
+        day : str
+            The session, ISO.
+        equity : Decimal
+            USD, > 0.
+        """
+        if not (equity.is_finite() and equity > 0):
+            raise BadValue(f"equity must be a number > 0, was {equity}; ask the broker's account again")
+        with self._act():
+            rows = self._db.execute("SELECT day, day_equity, peak_equity FROM equity_marks").fetchall()
+            if not rows:
+                now = Marks(day, equity, equity)
+            else:
+                last = Marks(rows[0][0], Decimal(rows[0][1]), Decimal(rows[0][2]))
+                peak = max(last.peak_equity, equity)
+                now = Marks(day, equity, peak) if day > last.day else Marks(last.day, last.day_equity, peak)
+            self._db.execute(
+                "INSERT OR REPLACE INTO equity_marks VALUES (1, ?, ?, ?)",
+                (now.day, str(now.day_equity), str(now.peak_equity)),
+            )
+        return now
+
+
+def _unwritten(path: Path, problem: BaseException) -> OutputError:
+    return OutputError(
+        f"limits {path} cannot be read or written ({problem}); no order is sent until they can be"
+    )
