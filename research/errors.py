@@ -6,6 +6,7 @@ any of them into that line on stderr and the exit status beside it::
     OnepathError                 1   something failed that was asked for rightly
     ├── OutputError              2   a file or folder cannot be written
     ├── Interrupted              1   stopped by Ctrl-C; what is finished is kept
+    ├── Unreachable              1   a broker or vendor that gave no answer in time
     └── UsageError               2   what was asked for cannot be done
         ├── UnknownName          2   symbol, strategy, parameter, feature, metric
         ├── BadValue             2   a value outside its rule
@@ -14,6 +15,7 @@ any of them into that line on stderr and the exit status beside it::
         ├── BudgetError          2   a chunk that cannot fit the memory budget
         ├── MissingExtra         2   a library that an extra brings is not installed
         ├── ArtifactError        2   a model artifact that is damaged, or of other make
+        ├── KeysRefused          2   credentials that are missing, or that the broker does not take
         └── SnapshotMismatch     2   state saved by other kernels or settings
 """
 
@@ -28,12 +30,14 @@ __all__ = [
     "BudgetError",
     "DataError",
     "Interrupted",
+    "KeysRefused",
     "MissingExtra",
     "NotEnoughHistory",
     "OnepathError",
     "OutputError",
     "SnapshotMismatch",
     "UnknownName",
+    "Unreachable",
     "UsageError",
 ]
 
@@ -52,6 +56,10 @@ class OutputError(OnepathError):
 
 class Interrupted(OnepathError):
     """Stopped by the user; what was finished is kept and named in the message."""
+
+
+class Unreachable(OnepathError):
+    """A broker or vendor gave no answer that could be read, in the time there was."""
 
 
 class UsageError(OnepathError):
@@ -82,6 +90,10 @@ class MissingExtra(UsageError):
 
 class ArtifactError(UsageError):
     """A model artifact that is damaged, incomplete, or was made by other kernels, features or settings."""
+
+
+class KeysRefused(UsageError):
+    """Credentials that are missing, or that the broker does not take."""
 
 
 class SnapshotMismatch(UsageError):

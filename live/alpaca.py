@@ -1,0 +1,319 @@
+"""An account at Alpaca: what is asked of it, and what is sent to it.
+
+In: questions, and orders as JSON. Out: records read tolerantly (`live.payloads`), and for what was sent a
+`Said`: ACCEPTED, REJECTED or UNKNOWN.
+
+Reading
+    is asked again, a little later, until an answer comes or patience ends: then `Unreachable`.
+Writing
+    is sent once. Only a definite refusal is REJECTED, only a readable answer about this very order is
+    ACCEPTED; all else is UNKNOWN, to be asked for by its id. An id that the broker has already is looked
+    up and compared field by field: the same order was accepted before, another is a conflict.
+
+Every request is counted against our own rate limit; the last of it is kept for cancels.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any, Final
+from urllib.parse import quote
+
+import stamina
+
+from live.orders import Outcome
+from live.pace import Pace
+from live.payloads import (
+    BrokerOrder,
+    BrokerPosition,
+    amount_of,
+    instant_of,
+    order_of,
+    orders_of,
+    positions_of,
+)
+from live.talk import Reply, Talk
+from research.errors import KeysRefused, OnepathError, Unreachable
+
+__all__ = ["AlpacaAccount", "BrokerClock", "OrderConflict", "Said"]
+
+_PATIENCE: Final = 9.0  # seconds that a question may take in all
+_PAGE: Final = 500  # orders that one answer can list
+_AMOUNTS: Final = {"qty": "quantity", "limit_price": "limit", "stop_price": "stop"}
+_WORDS: Final = {"symbol": "symbol", "type": "kind", "time_in_force": "time_in_force"}
+
+
+class OrderConflict(OnepathError):
+    """The broker holds another order under an id of ours: somebody else mints them, or we did."""
+
+
+class _Again(Exception):
+    """No answer yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What became of something sent.
+
+    Attributes
+    ----------
+    outcome : Outcome
+    order : BrokerOrder or None
+        As the broker answered; None where it did not.
+    problem : str
+        Why it is not ACCEPTED; "" if it is.
+    """
+
+    outcome: Outcome
+    order: BrokerOrder | None = None
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class BrokerClock:
+    """The broker's clock: now, whether the market is open, the next open and close; UTC."""
+
+    now: datetime
+    is_open: bool
+    next_open: datetime
+    next_close: datetime
+
+
+class AlpacaAccount:
+    """One account.
+
+    Parameters
+    ----------
+    talk : Talk
+        To the trading host.
+    pace : Pace, optional
+    patience : float
+        Seconds after which a question is given up.
+    """
+
+    def __init__(self, talk: Talk, pace: Pace | None = None, patience: float = _PATIENCE) -> None:
+        self._talk = talk
+        self._pace = pace or Pace()
+        self._patience = patience
+
+    # --- reading -------------------------------------------------------------------------------
+
+    def account(self) -> Mapping[str, Any]:
+        """Return the account as the broker tells of it; its fields are text, or missing."""
+        return _mapping("account", self._read("/account"))
+
+    def clock(self) -> BrokerClock:
+        """Return the broker's clock.
+
+        Raises
+        ------
+        Unreachable
+            An answer without these four; without them nobody knows whether the market is open.
+        """
+        told = _mapping("clock", self._read("/clock"))
+        now, begin, end = (instant_of(told.get(name)) for name in ("timestamp", "next_open", "next_close"))
+        is_open = told.get("is_open")
+        if now is None or begin is None or end is None or not isinstance(is_open, bool):
+            raise Unreachable("the broker's clock cannot be read; nothing is entered until it can")
+        return BrokerClock(now, is_open, begin, end)
+
+    def calendar(self, first: date, last: date) -> list[Mapping[str, Any]]:
+        """Return the sessions from a day to a day: date, open and close as Eastern wall time."""
+        span = {"start": first.isoformat(), "end": last.isoformat()}
+        return [_mapping("session", row) for row in _listed("calendar", self._read("/calendar", span))]
+
+    def asset(self, symbol: str) -> Mapping[str, Any] | None:
+        """Return what the broker says of a symbol; None if it does not know it."""
+        found = self._read(f"/assets/{quote(symbol, safe='')}")
+        return None if found is None else _mapping("asset", found)
+
+    def positions(self) -> tuple[BrokerPosition, ...]:
+        """Return what is held."""
+        return positions_of(_listed("positions", self._read("/positions")))
+
+    def open_orders(self) -> tuple[BrokerOrder, ...]:
+        """Return all orders that may still fill, legs inside the orders they belong to.
+
+        Raises
+        ------
+        Unreachable
+            More than one answer can list: which are missing is not known.
+        """
+        query = {"status": "open", "limit": _PAGE, "nested": "true"}
+        rows = _listed("orders", self._read("/orders", query))
+        if len(rows) >= _PAGE:
+            raise Unreachable(
+                f"{_PAGE} open orders or more, of which the rest is not listed; cancel some by hand"
+            )
+        return orders_of(rows)
+
+    def order(self, client_id: str) -> BrokerOrder | None:
+        """Return the order that we sent under an id; None if the broker definitely has none.
+
+        Raises
+        ------
+        Unreachable
+            The answer is about no order, or about another one.
+        """
+        found = self._read("/orders:by_client_order_id", {"client_order_id": client_id})
+        if found is None:
+            return None
+        order = order_of(found)
+        if order.client_id != client_id:
+            raise Unreachable(f"asked for order {client_id}, the broker told of {order.client_id or 'none'}")
+        return order
+
+    # --- writing -------------------------------------------------------------------------------
+
+    def submit(self, fields: Mapping[str, object]) -> Said:
+        """Send an order, once.
+
+        Parameters
+        ----------
+        fields : mapping
+            Its JSON: `client_order_id`, symbol, side, qty, type, time_in_force, and what these need.
+
+        Raises
+        ------
+        OrderConflict
+            The broker has another order under this id.
+        KeysRefused
+            The credentials are not taken; the order was not placed.
+        """
+        client_id = str(fields["client_order_id"])
+        reply = self._write("POST", "/orders", fields)
+        if reply.status == 422:
+            # It may say that the id is taken: then an order of ours has arrived before.
+            return self._known(client_id, fields, reply)
+        return self._said(reply, client_id)
+
+    def replace(self, broker_id: str, fields: Mapping[str, object]) -> Said:
+        """Change an order's quantity or levels, once; the answer is the order that takes its place."""
+        return self._said(self._write("PATCH", f"/orders/{quote(broker_id, safe='')}", fields), None)
+
+    def cancel(self, broker_id: str) -> Said:
+        """Ask for an order's end, once; that it has ended is known from the order alone."""
+        reply = self._write("DELETE", f"/orders/{quote(broker_id, safe='')}", None, urgent=True)
+        return Said(Outcome.ACCEPTED) if reply.good else _unanswered(reply)
+
+    # -------------------------------------------------------------------------------------------
+
+    def _said(self, reply: Reply, client_id: str | None) -> Said:
+        if not reply.good:
+            return _unanswered(reply)
+        order = order_of(reply.body)
+        if not order.id or (client_id is not None and order.client_id != client_id):
+            told = f"the answer tells of {order.client_id or 'no order'}"
+            return Said(Outcome.UNKNOWN, None, f"{told}, not of {client_id or 'the one that was changed'}")
+        return Said(Outcome.ACCEPTED, order)
+
+    def _known(self, client_id: str, fields: Mapping[str, object], reply: Reply) -> Said:
+        """Say what a refusal means that may be of an order which is there already."""
+        try:
+            order = self.order(client_id)
+        except Unreachable as problem:
+            return Said(Outcome.UNKNOWN, None, f"{reply.problem}; {problem}")
+        if order is None:
+            return Said(Outcome.REJECTED, None, reply.problem)
+        differs = _differences(fields, order)
+        if differs:
+            raise OrderConflict(
+                f"the broker has another order under {client_id} ({'; '.join(differs)}); nothing was sent, "
+                "see who else trades this account"
+            )
+        return Said(Outcome.ACCEPTED, order)
+
+    def _read(self, path: str, query: Mapping[str, object] | None = None) -> object:
+        """Return the answer to a question; None if what was asked for does not exist."""
+        until = time.monotonic() + self._patience
+        reply = Reply(None, None, f"GET {path}: not asked")
+        retries = stamina.retry_context(
+            on=_Again, attempts=5, timeout=self._patience, wait_initial=0.2, wait_max=2.0, wait_jitter=0.2
+        )
+        try:
+            for attempt in retries:
+                with attempt:
+                    left = until - time.monotonic()
+                    wait = self._pace.take()
+                    if wait > 0.0 or left <= 0.0:
+                        reply = Reply(None, None, f"GET {path}: our own rate limit, {wait:.0f} s to wait")
+                        raise _Again
+                    reply = self._heard(self._talk.ask("GET", path, query, seconds=left))
+                    if reply.good:
+                        return reply.body
+                    if reply.status == 404:
+                        return None
+                    if not reply.refused:
+                        raise _Again
+        except _Again:
+            pass
+        raise Unreachable(f"no answer from the broker ({reply.problem}); it is asked again at the next turn")
+
+    def _write(
+        self, method: str, path: str, fields: Mapping[str, object] | None, *, urgent: bool = False
+    ) -> Reply:
+        wait = self._pace.take(urgent=urgent)
+        if wait > 0.0:
+            return Reply(429, None, f"{method} {path}: our own rate limit, {wait:.0f} s to wait", wait)
+        return self._heard(self._talk.ask(method, path, fields))
+
+    def _heard(self, reply: Reply) -> Reply:
+        """Keep what every reply may ask: silence for a while, or other credentials."""
+        if reply.wait > 0.0:
+            self._pace.hold(reply.wait)
+        if reply.status == 401:
+            raise KeysRefused(
+                "the broker does not take these credentials (401); check key and secret, and that paper keys "
+                "go with the paper host"
+            )
+        return reply
+
+
+def _unanswered(reply: Reply) -> Said:
+    """Return what a reply that is not good says of something sent."""
+    return Said(Outcome.REJECTED if reply.refused else Outcome.UNKNOWN, None, reply.problem)
+
+
+def _differences(fields: Mapping[str, object], order: BrokerOrder) -> list[str]:
+    """Return in which of the fields that were sent an order is another one."""
+    pairs: list[tuple[str, object, object]] = []
+    pairs += [
+        (name, amount_of(fields[name]), getattr(order, own))
+        for name, own in _AMOUNTS.items()
+        if name in fields
+    ]
+    pairs += [
+        (name, str(fields[name]).casefold(), str(getattr(order, own)).casefold())
+        for name, own in _WORDS.items()
+        if name in fields
+    ]
+    if "side" in fields:
+        pairs.append(("side", 1 if fields["side"] == "buy" else -1, order.side))
+    return [
+        f"{name}: ours {_shown(ours)}, theirs {_shown(theirs)}"
+        for name, ours, theirs in pairs
+        if ours != theirs
+    ]
+
+
+def _shown(value: object) -> str:
+    return f"{value:f}" if isinstance(value, Decimal) else str(value)
+
+
+def _mapping(what: str, value: object) -> Mapping[str, Any]:
+    if not isinstance(value, Mapping):
+        raise Unreachable(
+            f"the broker's answer about the {what} cannot be read; it is asked again at the next turn"
+        )
+    return value
+
+
+def _listed(what: str, value: object) -> list[Any]:
+    # Never "none" for an answer that was not a list: an empty one means that nothing is held.
+    if not isinstance(value, list):
+        raise Unreachable(f"the broker's list of {what} cannot be read; it is asked again at the next turn")
+    return value

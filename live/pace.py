@@ -1,0 +1,72 @@
+"""Our own rate limit, below the broker's: so many requests in any minute, some of them for cancels alone.
+
+In: the wish to make a request. Out: how long to wait first. A broker that refuses for the rate (429) says
+when it listens again; until then nothing is sent.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+
+from research.errors import BadValue
+
+__all__ = ["Pace"]
+
+_WINDOW = 60.0
+
+
+class Pace:
+    """A sliding minute.
+
+    Parameters
+    ----------
+    per_minute : int
+        Requests in any 60 s; Alpaca counts 200.
+    reserve : int
+        How many of them only urgent requests may use.
+    clock : callable
+        Seconds that never run backwards.
+
+    Examples
+    --------
+    >>> now = [0.0]
+    >>> pace = Pace(per_minute=2, reserve=1, clock=lambda: now[0])
+    >>> pace.take(), pace.take(), pace.take(urgent=True), pace.take(urgent=True)
+    (0.0, 60.0, 0.0, 60.0)
+    """
+
+    def __init__(
+        self, per_minute: int = 150, reserve: int = 30, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        if not 0 <= reserve < per_minute:
+            raise BadValue(
+                f"`reserve` must be from 0 to below `per_minute` ({per_minute}), was {reserve}; "
+                "the default is 30"
+            )
+        self._most, self._reserve, self._clock = per_minute, reserve, clock
+        self._taken: deque[float] = deque()
+        self._silent_until = float("-inf")
+        self._lock = threading.Lock()
+
+    def take(self, *, urgent: bool = False) -> float:
+        """Count a request and return 0, or return the seconds after which to ask again."""
+        with self._lock:
+            now = self._clock()
+            if now < self._silent_until:
+                return self._silent_until - now
+            while self._taken and self._taken[0] <= now - _WINDOW:
+                self._taken.popleft()
+            most = self._most if urgent else self._most - self._reserve
+            over = len(self._taken) - most
+            if over >= 0:
+                return self._taken[over] + _WINDOW - now
+            self._taken.append(now)
+            return 0.0
+
+    def hold(self, seconds: float) -> None:
+        """Send nothing for some seconds: the broker asked for it."""
+        with self._lock:
+            self._silent_until = max(self._silent_until, self._clock() + seconds)

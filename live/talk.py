@@ -1,0 +1,207 @@
+"""One request to Alpaca and what can be said of it afterwards: a `Reply`, never an exception of theirs.
+
+In: method, path, data. Out: the HTTP status and the decoded answer, or in words why there is none. The
+request goes through alpaca-py, which knows addresses and credentials, with its habits taken off:
+
+* it waits for ever: here each wait on a socket is bounded, and the whole call by a deadline outside it;
+* it sends a POST again on 429 and 504: here it never does;
+* it raises whatever its parsing meets (TypeError on an empty body, JSONDecodeError on a page of HTML):
+  here the status is taken from the wire, and any of these is a reply without an answer.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING, Any, Final
+
+import requests
+from alpaca.common.exceptions import APIError
+from requests.adapters import HTTPAdapter
+
+from live.deadline import Deadlines, Overdue
+
+if TYPE_CHECKING:
+    from alpaca.common.rest import RESTClient
+
+__all__ = ["DEADLINE", "Reply", "Talk"]
+
+DEADLINE: Final = 8.0
+_CONNECT, _READ = 3.05, 6.0  # seconds of one wait
+_LONGEST_WAIT, _USUAL_WAIT = 60.0, 5.0
+_MOST = 200  # characters of an answer that a message repeats
+# Statuses in the 400s that do not say what became of the request: it took too long, or came too soon.
+_INDEFINITE = frozenset({408, 425, 429})
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What came of a request.
+
+    Attributes
+    ----------
+    status : int or None
+        HTTP status; None: none was received.
+    body : object
+        Decoded JSON; None if there was none, or it could not be read.
+    problem : str
+        Why this is no answer, or what the broker refused; "" where all is well.
+    wait : float
+        Seconds that the broker asked to be left alone.
+    """
+
+    status: int | None
+    body: object
+    problem: str = ""
+    wait: float = 0.0
+
+    @property
+    def good(self) -> bool:
+        """Whether it was done, and the answer can be read."""
+        return not self.problem
+
+    @property
+    def refused(self) -> bool:
+        """Whether it was definitely not done."""
+        return self.status is not None and 400 <= self.status < 500 and self.status not in _INDEFINITE
+
+
+class _Bounded(HTTPAdapter):
+    """Bound each wait on a socket, so that threads left behind end."""
+
+    def send(self, *arguments: Any, **options: Any) -> requests.Response:
+        options["timeout"] = (_CONNECT, _READ)
+        return super().send(*arguments, **options)
+
+
+class Talk:
+    """Requests to one of Alpaca's hosts.
+
+    Parameters
+    ----------
+    make : callable
+        A new alpaca-py client with `raw_data`; called again after a call that was left behind, whose
+        connection cannot be trusted.
+    deadline : float
+        Seconds after which a request is given up, whatever it is waiting for.
+    """
+
+    def __init__(self, make: Callable[[], RESTClient], deadline: float = DEADLINE) -> None:
+        self._make = make
+        self._deadline = deadline
+        self._deadlines = Deadlines()
+        self._client: RESTClient | None = None
+        self._seen = threading.local()
+
+    def ask(
+        self,
+        method: str,
+        path: str,
+        data: Mapping[str, object] | None = None,
+        *,
+        seconds: float | None = None,
+    ) -> Reply:
+        """Make one request, once.
+
+        Parameters
+        ----------
+        method : {"GET", "POST", "PATCH", "DELETE"}
+        path : str
+            Below the API's version, such as "/orders".
+        data : mapping, optional
+            Query of a GET or DELETE, JSON of the others.
+        seconds : float, optional
+            A shorter deadline.
+        """
+        limit = self._deadline if seconds is None else min(seconds, self._deadline)
+        client = self._client = self._client or self._bound(self._make())
+        try:
+            return self._deadlines.run(lambda: self._one(client, method, path, data), limit)
+        except Overdue as problem:
+            self._client = None
+            return Reply(None, None, f"{method} {path}: {problem}")
+
+    def close(self) -> None:
+        """Close the connections."""
+        if self._client is not None:
+            self._client._session.close()  # noqa: SLF001
+            self._client = None
+
+    def _bound(self, client: RESTClient) -> RESTClient:
+        """Take alpaca-py's habits off; it has no public switch for any of them."""
+        client._retry = 0  # noqa: SLF001
+        session = client._session  # noqa: SLF001
+        session.mount("https://", _Bounded())
+        session.mount("http://", _Bounded())
+        session.hooks["response"].append(self._note)
+        return client
+
+    def _note(self, response: requests.Response, **_options: object) -> None:
+        """Remember what the wire said, of the request of this thread."""
+        self._seen.response = response
+
+    def _one(self, client: RESTClient, method: str, path: str, data: Mapping[str, object] | None) -> Reply:
+        self._seen.response = None
+        given = None if data is None else dict(data)
+        try:
+            client._request(method, path, given)  # noqa: SLF001
+        # What alpaca-py and requests are known to raise; the status on the wire decides what it means.
+        except (APIError, requests.RequestException, TypeError, ValueError, AttributeError) as problem:
+            failure: Exception | None = problem
+        else:
+            failure = None
+        response: requests.Response | None = self._seen.response
+        if response is None:
+            return Reply(None, None, f"{method} {path}: {_in_words(failure)}")
+        return _read(f"{method} {path}", response, failure)
+
+
+def _read(what: str, response: requests.Response, failure: Exception | None) -> Reply:
+    """Say what a response means."""
+    status = response.status_code
+    # A body that broke off is no answer, though its status arrived.
+    if isinstance(failure, requests.RequestException) and not isinstance(failure, requests.JSONDecodeError):
+        return Reply(None, None, f"{what}: {status}, then {_in_words(failure)}")
+    try:
+        body = response.json() if response.content else None
+    except ValueError:
+        shown = " ".join(response.text.split())[:_MOST]
+        return Reply(status, None, f"{what}: {status} with no JSON but {shown!r}", _wait_of(response))
+    if 200 <= status < 300 and (body is not None or status == 204):
+        return Reply(status, body)
+    if 200 <= status < 300:
+        return Reply(status, None, f"{what}: {status} with nothing in it")
+    said = body.get("message") if isinstance(body, Mapping) else None
+    text = said if isinstance(said, str) else json.dumps(body)
+    return Reply(status, body, f"{what}: {status}, {' '.join(text.split())[:_MOST]}", _wait_of(response))
+
+
+def _wait_of(response: requests.Response) -> float:
+    """Return the seconds after which a broker that counts requests will listen again; 0 if not asked."""
+    if response.status_code != 429:
+        return 0.0
+    headers = response.headers
+    try:
+        if "Retry-After" in headers:
+            return min(max(float(headers["Retry-After"]), 0.0), _LONGEST_WAIT)
+        # Against the broker's own clock: ours may be wrong.
+        now = parsedate_to_datetime(headers["Date"]).timestamp()
+        return min(max(float(headers["X-RateLimit-Reset"]) - now, 0.0), _LONGEST_WAIT)
+    except (KeyError, ValueError):
+        return _USUAL_WAIT
+
+
+def _in_words(problem: Exception | None) -> str:
+    """Return a failure in one line, without the address, which may carry what is not to be told."""
+    if problem is None:
+        return "no answer"
+    if isinstance(problem, requests.ConnectTimeout):
+        return "no connection in time"
+    if isinstance(problem, requests.ReadTimeout):
+        return "no answer in time"
+    if isinstance(problem, requests.ConnectionError):
+        return "the connection failed or was lost"
+    return type(problem).__name__
