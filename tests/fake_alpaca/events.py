@@ -47,17 +47,17 @@ def _end(exchange: Exchange, bar: Bar, *, trades: bool) -> None:
     """Fill inside a bar: stops before targets, then trailing stops move, then its close is the price."""
     halted = bar.end <= exchange.halts.get(bar.symbol, bar.begin)
     if trades and not halted:
-        for order in sorted(_active(exchange, bar.symbol), key=lambda o: (o.type not in STOPS, o.number)):
+        for order in sorted(active(exchange, bar.symbol), key=lambda o: (o.type not in STOPS, o.number)):
             if order.time_in_force not in {"opg", "cls"}:
                 slippage = exchange.settings.slippage
-                exchange._try(order, matching.inside(order, bar.open, bar.high, bar.low, slippage))
+                exchange.attempt(order, matching.inside(order, bar.open, bar.high, bar.low, slippage))
                 matching.ratchet(order, bar.high, bar.low)
     exchange.account.marks[bar.symbol] = bar.close
     session = exchange.calendar.ending(bar.end)
     if trades and not halted and session is not None and session.close == bar.end:
-        for order in _active(exchange, bar.symbol):
+        for order in active(exchange, bar.symbol):
             if order.time_in_force == "cls":
-                exchange._try(order, matching.at_price(order, bar.close, exchange.settings.slippage))
+                exchange.attempt(order, matching.at_price(order, bar.close, exchange.settings.slippage))
 
 
 def _begin(exchange: Exchange, bars: Iterable[Bar], *, trades: bool, auction: bool) -> None:
@@ -73,25 +73,25 @@ def _begin(exchange: Exchange, bars: Iterable[Bar], *, trades: bool, auction: bo
         opens = exchange.account.shares(order.symbol) * order.sign >= 0.0
         return opens, rank[order.symbol], order.type not in STOPS, order.number
 
-    active = [order for symbol in fresh for order in _active(exchange, symbol)]
-    for order in sorted(active, key=turn):
+    waiting = [order for symbol in fresh for order in active(exchange, symbol)]
+    for order in sorted(waiting, key=turn):
         bar = fresh[order.symbol]
         if exchange.now < exchange.halts.get(bar.symbol, exchange.now) or order.time_in_force == "cls":
             continue
         if order.time_in_force == "opg" and not auction:
             continue
-        exchange._hwm(order)
-        _fill_at(exchange, order, bar.open)
+        exchange.anchor(order)
+        fill_at(exchange, order, bar.open)
 
 
-def _fill_at(exchange: Exchange, order: Order, price: float) -> None:
+def fill_at(exchange: Exchange, order: Order, price: float) -> None:
     """Try an order at a price, and the legs it may bring to life at once."""
     slippage = exchange.settings.slippage
-    exchange._try(order, matching.at_price(order, price, slippage))
+    exchange.attempt(order, matching.at_price(order, price, slippage))
     if order.status == "filled" and order.parent is None:
         for leg in sorted(order.legs, key=lambda o: o.type not in STOPS):
             if leg.status in FILLABLE:
-                exchange._try(leg, matching.at_price(leg, price, slippage))
+                exchange.attempt(leg, matching.at_price(leg, price, slippage))
 
 
 def _close(exchange: Exchange) -> None:
@@ -136,7 +136,7 @@ def _corporate(exchange: Exchange, instant: datetime) -> None:
                 del account.positions[action.symbol]
 
 
-def _active(exchange: Exchange, symbol: str) -> list[Order]:
+def active(exchange: Exchange, symbol: str) -> list[Order]:
     """Return the orders of a symbol that may fill now."""
     return [
         o

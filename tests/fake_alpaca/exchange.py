@@ -95,13 +95,15 @@ class Exchange:
             return
         if order.status == "pending_new":
             self.change(order, "new")
-        if order.status == "accepted":
-            self.tell("accepted", order)
-        self._hwm(order)
+        elif order.status in {"accepted", "new"}:  # new: it replaces one that worked
+            self.tell(order.status, order)
+        self.anchor(order)
         family = [order, *order.legs] if order.order_class == "oco" else [order]
         if self.trading(order.symbol) and order.time_in_force not in {"opg", "cls"}:
             for one in sorted(family, key=_stops_first):
-                self._try(one, matching.at_price(one, self.account.marks[one.symbol], self.settings.slippage))
+                self.attempt(
+                    one, matching.at_price(one, self.account.marks[one.symbol], self.settings.slippage)
+                )
         if order.time_in_force in {"ioc", "fok"} and order.open:
             self.finish(order, "canceled")
 
@@ -172,18 +174,19 @@ class Exchange:
             for leg in order.legs:
                 if leg.type == "limit" or len(order.legs) == 1:
                     self.change(leg, "new")
-                self._hwm(leg)
+                self.anchor(leg)
 
     def _end_twin(self, order: Order) -> None:
         if order.open:
             order.canceled_at = self.now
             self.change(order, "canceled")
 
-    def _hwm(self, order: Order) -> None:
+    def anchor(self, order: Order) -> None:
+        """Give a trailing stop the price it starts from."""
         if order.type == "trailing_stop" and order.hwm is None:
             order.hwm = self.account.marks.get(order.symbol)
 
-    def _try(self, order: Order, price: float | None) -> None:
+    def attempt(self, order: Order, price: float | None) -> None:
         """Fill an order if it has a price, by the portions that a fault may have set."""
         if price is None or order.stuck or order.waits or not order.open:
             return

@@ -6,6 +6,7 @@ from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from tests.fake_alpaca.clock import utc
+from tests.fake_alpaca.events import STOPS, active, fill_at
 from tests.fake_alpaca.faults import Fault, scope
 from tests.fake_alpaca.order import Order
 from tests.fake_alpaca.spelling import stamp
@@ -141,6 +142,17 @@ def by_hand(server: FakeAlpaca, symbol: str, qty: float, price: float | None = N
     )
     exchange.fill(order, exchange.account.marks[symbol] if price is None else price)
     return order
+
+
+def tick(server: FakeAlpaca, symbol: str, price: float) -> None:
+    """Let the market trade at a price: resting orders that it reaches fill, stops first."""
+    exchange = server.exchange
+    if symbol not in exchange.tape.bars:
+        raise ValueError(f"symbol must be one of {exchange.tape.symbols}, was {symbol!r}")
+    exchange.account.marks[symbol] = price
+    if exchange.is_open:
+        for order in sorted(active(exchange, symbol), key=lambda o: (o.type not in STOPS, o.number)):
+            fill_at(exchange, order, price)
 
 
 def _status(at: datetime, code: str, message: str) -> dict[str, Any]:

@@ -14,7 +14,6 @@ import base64
 import socket
 import threading
 import time
-from collections import deque
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -26,6 +25,7 @@ from tests.fake_alpaca import mischief
 from tests.fake_alpaca.clock import FakeClock, utc
 from tests.fake_alpaca.exchange import Exchange
 from tests.fake_alpaca.faults import Fault, Script
+from tests.fake_alpaca.limiter import Limiter
 from tests.fake_alpaca.listener import Listener
 from tests.fake_alpaca.log import Call, Log
 from tests.fake_alpaca.order import Order
@@ -84,7 +84,7 @@ class FakeAlpaca:
         self.exchange.on_bar = self._bar
         self.exchange.on_accept = lambda order: mischief.accepted(self, order)
         self.exchange.on_fill = lambda order: mischief.filling(self, order)
-        self._requests: dict[str, deque[float]] = {}
+        self._limiter = Limiter()
         self.stopping = threading.Event()
         self.listener = Listener(self._serve, port)
         if speed:
@@ -182,6 +182,11 @@ class FakeAlpaca:
         with self.lock:
             return {p.symbol: p.qty for p in self.exchange.account.positions.values()}
 
+    def tick(self, symbol: str, price: float) -> None:
+        """Let the market trade at a price now, whatever its bars say; orders that it reaches fill."""
+        with self.lock:
+            mischief.tick(self, symbol, price)
+
     def trade_by_hand(self, symbol: str, qty: float, price: float | None = None) -> Order:
         """Trade as the account's owner would in the broker's app; qty is signed."""
         with self.lock:
@@ -236,7 +241,9 @@ class FakeAlpaca:
                 return Response.of(200, {}), faults, call
             if any(fault.kind == "fill_first" for fault in faults):
                 mischief.fill_first(self, facts["id"])
-            limits = self._limit(head)
+            now = time.time() if self.clock.speed else self.exchange.now.timestamp()
+            key = head.headers.get("apca-api-key-id", "")
+            limits = self._limiter.take(key, now, self.settings.rate_limit)
             if isinstance(limits, Response):
                 return limits, faults, call
             status, value = self._act(head, body)
@@ -265,29 +272,6 @@ class FakeAlpaca:
             key, _, secret = base64.b64decode(rest).decode().partition(":")
             return self.authorized(key, secret)
         return self.authorized(headers.get("apca-api-key-id"), headers.get("apca-api-secret-key"))
-
-    def _limit(self, head: Head) -> dict[str, str] | Response:
-        """Count a request against the minute's allowance; the headers to send, or the 429."""
-        allowed = self.settings.rate_limit
-        if allowed is None:
-            return {}
-        now = time.time() if self.clock.speed else self.exchange.now.timestamp()
-        sent = self._requests.setdefault(head.headers.get("apca-api-key-id", ""), deque())
-        while sent and sent[0] <= now - 60.0:
-            sent.popleft()
-        free = len(sent) < allowed
-        if free:
-            sent.append(now)
-        wait = sent[0] + 60.0 - now
-        headers = {
-            "X-RateLimit-Limit": str(allowed),
-            "X-RateLimit-Remaining": str(allowed - len(sent)),
-            "X-RateLimit-Reset": str(int(now + wait) + 1),
-        }
-        if free:
-            return headers
-        told = {**headers, "Retry-After": str(int(wait) + 1)}
-        return Response.of(429, {"code": 42910000, "message": "rate limit exceeded"}, told)
 
     # --- market data on the stream -------------------------------------------------------------
 

@@ -1,4 +1,4 @@
-"""alpaca-py's own clients, pointed at a fake."""
+"""Clients pointed at a fake: alpaca-py's own, and plain requests."""
 
 from __future__ import annotations
 
@@ -7,8 +7,27 @@ from contextlib import contextmanager
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
+import requests
+
 if TYPE_CHECKING:
     from tests.fake_alpaca.server import FakeAlpaca
+
+
+KEYS = {"APCA-API-KEY-ID": "key", "APCA-API-SECRET-KEY": "secret"}
+BODY = {"symbol": "AAA", "qty": 1, "side": "buy", "type": "limit", "limit_price": 50, "time_in_force": "day"}
+
+
+def get(fake: FakeAlpaca, path="/v2/clock", timeout=0.3):
+    """Ask for a path without alpaca-py."""
+    with requests.Session() as session:
+        return session.get(fake.url + path, headers=KEYS, timeout=timeout)
+
+
+def post(fake, client_id, timeout=0.3, **more):
+    """Place a limit order at 50 without alpaca-py, which would repeat a 429 or 504."""
+    with requests.Session() as session:
+        body = {**BODY, "client_order_id": client_id, **more}
+        return session.post(fake.url + "/v2/orders", json=body, headers=KEYS, timeout=timeout)
 
 
 @contextmanager

@@ -31,9 +31,9 @@ def table(rows) -> pl.DataFrame:
     return found.with_columns(*floats, instant, volume=pl.lit(1_000.0))
 
 
-def daily(calendar: Calendar | None = None, **symbols) -> pl.DataFrame:
+def daily(calendar: Calendar | None = None, span: int = 30, **symbols) -> pl.DataFrame:
     """Return daily bars of AAA and BBB, or of the symbols given."""
-    sessions = (calendar or week()).between(MONDAY, MONDAY + timedelta(days=30))
+    sessions = (calendar or week()).between(MONDAY, MONDAY + timedelta(days=span))
     chosen = symbols or {"AAA": AAA, "BBB": BBB}
     return table(
         (symbol, session.close, *prices)
