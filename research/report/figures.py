@@ -9,7 +9,6 @@ from __future__ import annotations
 import itertools
 import textwrap
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,55 +16,19 @@ import polars as pl
 from numpy.typing import NDArray
 
 from research.errors import BadValue, UnknownName
+from research.report.looks import LOOKS, Look
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
     from research.simulation.swept import SweepResult
 
-__all__ = ["heatmap"]
+__all__ = ["colours_of", "heatmap", "said_of", "sheet_of", "stops_of"]
 
 F64 = NDArray[np.float64]
 MEAN = "mean"  # of all symbols
 
 
-@dataclass(frozen=True)
-class _Look:
-    """How a metric is shown: title with unit, factor, digits, and the value that is neither good nor bad.
-
-    Where `centre` is None no value is neutral, and the middle of the colours is the median.
-    """
-
-    title: str
-    scale: float = 1.0
-    digits: int = 2
-    unit: str = ""
-    centre: float | None = 0.0
-
-
-def _percent(title: str, digits: int = 1, centre: float | None = 0.0) -> _Look:
-    return _Look(title, 100.0, digits, " %", centre)
-
-
-_LOOKS: Mapping[str, _Look] = {
-    "total_return": _percent("total return, %"),
-    "annual_return": _percent("annual return, %"),
-    "volatility": _percent("annual volatility, %", centre=None),
-    "sharpe_ratio": _Look("Sharpe ratio"),
-    "sortino_ratio": _Look("Sortino ratio"),
-    "calmar_ratio": _Look("Calmar ratio"),
-    "max_drawdown": _percent("maximum drawdown, %", centre=None),
-    "max_drawdown_bars": _Look("longest drawdown, bars", digits=0, unit=" bars", centre=None),
-    "trades": _Look("closed trades", digits=0, centre=None),
-    "win_rate": _percent("win rate, %", centre=0.5),
-    "profit_factor": _Look("profit factor", centre=1.0),
-    "expectancy": _Look("expectancy, USD a trade", digits=0, unit=" USD"),
-    "average_trade": _percent("average trade, %", digits=2),
-    "average_bars_held": _Look("average bars held", digits=0, unit=" bars", centre=None),
-    "exposure": _percent("average exposure, % of equity", centre=None),
-    "time_in_market": _percent("time in the market, % of bars", centre=None),
-    "turnover": _Look("turnover, × equity a year", digits=1, centre=None),
-}
 # Red, white, blue: told apart by colour-blind eyes as well.
 _COLOURS = "RdBu"
 _SHOWN_IN_CELLS = 150  # with more cells than this the numbers would overlap; the hover text has them
@@ -102,9 +65,9 @@ def heatmap(
     import plotly.graph_objects as go
 
     _check(swept, x, y, metric, symbol)
-    look = _LOOKS[metric]
-    stops = _stops(swept, x, y, symbol)
-    sheets = [_sheet(swept, x, y, metric, stop) * look.scale for stop in stops]
+    look = LOOKS[metric]
+    stops = stops_of(swept, x, y, symbol)
+    sheets = [sheet_of(swept, x, y, metric, stop) * look.scale for stop in stops]
     xs, ys = _labels(swept, x), _labels(swept, y)
     dense = len(xs) * len(ys) > _SHOWN_IN_CELLS
     figure = go.Figure(
@@ -112,12 +75,12 @@ def heatmap(
             x=xs,
             y=ys,
             z=sheets[0],
-            **_colours(sheets, look),
+            **colours_of(sheets, look),
             xgap=1,
             ygap=1,
             texttemplate="" if dense else f"%{{z:.{look.digits}f}}",
             hovertemplate=f"{x} = %{{x}}<br>{y} = %{{y}}<br>"
-            f"{look.title.split(',')[0]} = <b>%{{z:.{look.digits}f}}{look.unit}</b><extra></extra>",
+            f"{look.name} = <b>%{{z:.{look.digits}f}}{look.unit}</b><extra></extra>",
             hoverongaps=False,
             colorbar={"title": {"text": look.title, "side": "right"}, "thickness": 16, "outlinewidth": 0},
         )
@@ -125,7 +88,7 @@ def heatmap(
     axis = {"type": "category", "showgrid": False, "zeroline": False, "ticks": "outside", "automargin": True}
     figure.update_xaxes(**axis, title=_axis_title(swept, x, 90), nticks=30)
     figure.update_yaxes(**axis, title=_axis_title(swept, y, 40), nticks=25)
-    heading = f"{look.title.split(',')[0][0].upper()}{look.title.split(',')[0][1:]}, {swept.strategy}"
+    heading = f"{look.heading}, {swept.strategy}"
     gaps = any(np.isnan(sheet).any() for sheet in sheets)
     below = _subtitle(swept, look, symbol, stops) + (" · grey has no figure" if gaps else "")
     figure.update_layout(
@@ -147,8 +110,8 @@ def _check(swept: SweepResult, x: str, y: str, metric: str, symbol: str | None) 
             raise UnknownName("swept parameter", name, swept.grid.axes)
     if x == y:
         raise BadValue(f"`x` and `y` must be two parameters, were both {x!r}; choose another for one of them")
-    if metric not in _LOOKS:
-        raise UnknownName("metric", metric, _LOOKS)
+    if metric not in LOOKS:
+        raise UnknownName("metric", metric, LOOKS)
     if symbol not in {None, MEAN, *swept.symbols}:
         raise UnknownName("symbol", str(symbol), (*swept.symbols, MEAN))
     if not swept.metrics.height:
@@ -157,7 +120,7 @@ def _check(swept: SweepResult, x: str, y: str, metric: str, symbol: str | None) 
         )
 
 
-def _stops(swept: SweepResult, x: str, y: str, symbol: str | None) -> list[dict[str, float | str]]:
+def stops_of(swept: SweepResult, x: str, y: str, symbol: str | None) -> list[dict[str, float | str]]:
     """Return what the slider stops at: every combination of the other parameters, and the symbols."""
     others: dict[str, Sequence[float | str]] = {
         name: values.tolist()
@@ -177,7 +140,7 @@ def _known(swept: SweepResult) -> list[str]:
     return [symbol for symbol in swept.symbols if symbol in found]
 
 
-def _sheet(swept: SweepResult, x: str, y: str, metric: str, stop: Mapping[str, float | str]) -> F64:
+def sheet_of(swept: SweepResult, x: str, y: str, metric: str, stop: Mapping[str, float | str]) -> F64:
     """Return the metric at one stop of the slider, (rows of y, columns of x); NaN where there is none."""
     rows = swept.metrics.filter(*(pl.col(name) == value for name, value in stop.items()))
     at = [
@@ -195,7 +158,7 @@ def _sheet(swept: SweepResult, x: str, y: str, metric: str, stop: Mapping[str, f
     return out
 
 
-def _colours(sheets: Sequence[F64], look: _Look) -> dict[str, Any]:
+def colours_of(sheets: Sequence[F64], look: Look) -> dict[str, Any]:
     """Return the colour scale of all sheets: white is the centre, and equal distances from it are as strong.
 
     It ends where the values end, but for the outermost hundredth, so the bar beside the figure
@@ -234,27 +197,31 @@ def _said(stop: Mapping[str, float | str]) -> str:
 
 
 def _subtitle(
-    swept: SweepResult, look: _Look, symbol: str | None, stops: Sequence[Mapping[str, float | str]]
+    swept: SweepResult, look: Look, symbol: str | None, stops: Sequence[Mapping[str, float | str]]
 ) -> str:
     """Say whose figures these are, over which span, at what costs."""
-    lanes = swept.study.lanes.lanes
-    own = [lane for lane in lanes if lane.symbol == (symbol if len(swept.symbols) > 1 else swept.symbols[0])]
-    span = max((lane.bar_close for lane in own or lanes), key=len)
-    execution = swept.study.request.execution
     if symbol == MEAN and len(swept.symbols) > 1:
         who = f"mean of {', '.join(_known(swept)[:6])}{' …' if len(_known(swept)) > 6 else ''}"
     elif len(stops) == 1 and stops[0]:
         who = _said(stops[0])
     else:
         who = swept.symbols[0] if len(swept.symbols) == 1 else ""
-    parts = [
-        who,
+    white = "the median" if look.centre is None else f"{look.centre * look.scale:g}{look.unit}"
+    return " · ".join(part for part in (who, said_of(swept, symbol), f"white is {white}") if part)
+
+
+def said_of(swept: SweepResult, symbol: str | None) -> str:
+    """Say over which span a symbol was swept, in how many cells, at what costs."""
+    lanes = swept.study.lanes.lanes
+    own = [lane for lane in lanes if lane.symbol == (symbol if len(swept.symbols) > 1 else swept.symbols[0])]
+    span = max((lane.bar_close for lane in own or lanes), key=len)
+    execution = swept.study.request.execution
+    parts = (
         f"{str(span[0])[:10]} to {str(span[-1])[:10]}",
         f"{len(swept.grid):,} cells{'' if swept.complete else ', interrupted'}",
         f"costs per side {1e4 * (execution.slippage + execution.commission):g} bp",
-        "white is " + ("the median" if look.centre is None else f"{look.centre * look.scale:g}{look.unit}"),
-    ]
-    return " · ".join(part for part in parts if part)
+    )
+    return " · ".join(parts)
 
 
 def _slider(stops: Sequence[Mapping[str, float | str]], sheets: Sequence[F64]) -> dict[str, Any]:

@@ -12,15 +12,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from research.execution import Execution
 from research.kernels.settle import settle_nb
 from research.kernels.sums import N_SUMS, SUMS
+from research.simulation.figures import Orders
 from research.simulation.fused import FusedExecutor
 from research.simulation.lanes import Lane
 
 if TYPE_CHECKING:
     from research.simulation.swept import Study
 
-__all__ = ["chunks", "equity_of", "returns_from", "returns_of", "runnable"]
+__all__ = ["chunks", "returns_from", "returns_of", "runnable", "settled"]
 
 F64 = NDArray[np.float64]
 I64 = NDArray[np.int64]
@@ -40,37 +42,30 @@ def runnable(study: Study, lane: Lane) -> I64:
     return np.flatnonzero(study.lookback < lane.own_bars)
 
 
-def equity_of(
-    study: Study, lane: Lane, cells: I64, *, capital: float | None = None, part: Lane | None = None
-) -> F64:
+def settled(orders: Orders, lane: Lane, execution: Execution, capital: float) -> F64:
     """Return the equity of some accounts at each close.
 
     Parameters
     ----------
-    study : Study
-        Its lanes hold what the cells read, as inside `chunks`.
+    orders : Orders
+        Of C accounts.
     lane : Lane
         T bars.
-    cells : (C,) int64
-    capital : float, optional
-        USD before the first close; default: the request's.
-    part : Lane, optional
-        A piece of `lane` to run instead.
+    execution : Execution
+    capital : float
+        USD before the first close.
 
     Returns
     -------
     (T, C) float64
         USD.
     """
-    request = study.request
-    money = request.initial_capital if capital is None else capital
-    on = lane if part is None else part
-    rows, starts = FusedExecutor(request.execution, money).orders(on, study.cells(lane, cells))
-    rules, bars = request.execution.as_array(), on.rows
-    out = np.empty((cells.size, len(on)))
-    for c in range(cells.size):
+    rows, starts = orders
+    rules, bars = execution.as_array(), lane.rows
+    out = np.empty((starts.size - 1, len(lane)))
+    for c in range(len(out)):
         sums = np.zeros((1, N_SUMS)).view(SUMS)
-        settle_nb(rows, starts[c], starts[c + 1], money, bars, rules, sums[0, 0], out[c])
+        settle_nb(rows, starts[c], starts[c + 1], capital, bars, rules, sums[0, 0], out[c])
     return out.T
 
 
@@ -114,11 +109,12 @@ def returns_of(study: Study, lane: Lane, cells: I64) -> F64:
     (T, C) float64
         Fractions, from the first bar that may trade; as `returns_from` says.
     """
+    rules, capital = study.request.execution, study.request.initial_capital
+    executor = FusedExecutor(rules, capital)
     out = np.empty((len(lane), cells.size))
     done = 0
     for chunk in chunks(study, cells):
-        out[:, done : done + chunk.size] = returns_from(
-            equity_of(study, lane, chunk), study.request.initial_capital
-        )
+        equity = settled(executor.orders(lane, study.cells(lane, chunk)), lane, rules, capital)
+        out[:, done : done + chunk.size] = returns_from(equity, capital)
         done += chunk.size
     return out

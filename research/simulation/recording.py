@@ -68,13 +68,12 @@ def entered(swept: SweepResult, ledger: Ledger | None) -> SweepResult:
 
 
 def enter(swept: SweepResult, ledger: Ledger) -> Recorded:
-    """Write a sweep's finished cells."""
-    finished = np.zeros(len(swept.grid), dtype=np.bool_)
-    cells = finished_cells(swept)
-    finished[cells] = True
-    sharpe = np.full((len(swept.grid), len(swept.symbols)), np.nan)
-    sharpe[cells] = swept.metrics["sharpe_ratio"].to_numpy().reshape(-1, len(swept.symbols))
-    return record(swept.study, sharpe, finished, ledger)
+    """Write a sweep's finished cells, but for those that failed."""
+    shape, cells = (len(swept.grid), len(swept.symbols)), finished_cells(swept)
+    sharpe, total = np.full((2, *shape), np.nan)
+    for name, values in (("sharpe_ratio", sharpe), ("total_return", total)):
+        values[cells] = swept.metrics[name].to_numpy().reshape(-1, shape[1])
+    return record(swept.study, sharpe, ~np.isnan(total), ledger)
 
 
 def origin_of(study: Study, lane: Lane) -> Origin:
@@ -105,15 +104,16 @@ def _learning(study: Study) -> str:
     return f", learning {hashlib.sha256(facts.encode()).hexdigest()[:16]}"
 
 
-def record(study: Study, sharpe: F64, finished: NDArray[np.bool_], ledger: Ledger) -> Recorded:
-    """Write the finished cells; those that the ledger knows stay as they are.
+def record(study: Study, sharpe: F64, ran: NDArray[np.bool_], ledger: Ledger) -> Recorded:
+    """Write the cells that ran; those that the ledger knows stay as they are.
 
     Parameters
     ----------
     study : Study
     sharpe : (C, N) float64
         Annual Sharpe ratio of each cell and symbol of the study; NaN where there is none.
-    finished : (C,) bool
+    ran : (C, N) bool
+        Whether a cell finished, and did not fail.
     ledger : Ledger
 
     Raises
@@ -125,7 +125,7 @@ def record(study: Study, sharpe: F64, finished: NDArray[np.bool_], ledger: Ledge
     column = {symbol: n for n, symbol in enumerate(study.symbols)}
     for lane in study.lanes.lanes:
         cells = runnable(study, lane)
-        cells = cells[finished[cells]]
+        cells = cells[ran[cells, column[lane.symbol]]]
         level, origin = sketch_level(cells.size), origin_of(study, lane)
         for start in range(0, cells.size, _BATCH):
             batch = cells[start : start + _BATCH]

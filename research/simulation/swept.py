@@ -24,6 +24,7 @@ from research.simulation.study import Study
 
 if TYPE_CHECKING:
     from research.evidence.sharpe import Convention
+    from research.simulation.forward import WalkForward
     from research.simulation.winner import Winner
 
 __all__ = ["Study", "SweepResult"]
@@ -177,6 +178,93 @@ class SweepResult:
         from research.simulation.winner import best
 
         return best(self, metric, symbol, sample=sample, convention=convention, reps=reps, seed=seed)
+
+    def walk_forward(
+        self,
+        metric: str = "sharpe_ratio",
+        symbol: str | None = None,
+        *,
+        n_splits: int = 5,
+        train_bars: int | None = None,
+        test_bars: int | None = None,
+    ) -> WalkForward:
+        """Pick parameters on each train span and trade them on the next, without a trade across a boundary.
+
+        Parameters
+        ----------
+        metric : str
+            A figure of `metrics` of which more is better: what is picked by.
+        symbol : str, optional
+            Needed where there are several.
+        n_splits : int
+            Folds of equal test spans; every train span begins at the first bar.
+        train_bars, test_bars : int, optional
+            Both instead: train spans of one length that move on by a test span.
+
+        Returns
+        -------
+        WalkForward
+            The folds, the stitched equity beside the in-sample winner's, `figure()`.
+
+        Raises
+        ------
+        UnknownName, BadValue, NotEnoughHistory
+            As `best` says; spans that are too short, or more than there is.
+
+        Examples
+        --------
+        >>> from research import load_sample, sweep
+        >>> swept = sweep(load_sample(["IBM"]), grid={"threshold": [0, 0.5, 1], "min_trend": [50, 70]})
+        >>> swept.walk_forward(n_splits=4).folds["threshold"].len()
+        4
+        """
+        from research.simulation.forward import walk_forward
+
+        return walk_forward(
+            self, metric, symbol, n_splits=n_splits, train_bars=train_bars, test_bars=test_bars
+        )
+
+    def deflated_heatmap(self, x: str, y: str, symbol: str | None = None) -> Any:
+        """Draw Sharpe ratios over two parameters; cells that are not distinguishable from luck fade.
+
+        Parameters and errors as of `heatmap`; `symbol` is needed where there are several.
+
+        Returns
+        -------
+        plotly.graph_objects.Figure
+            In full colour above a deflated Sharpe ratio of 0.95, pale below, white at 0.5.
+        """
+        from research.report.deflated import deflated_heatmap
+
+        return deflated_heatmap(self, x, y, symbol)
+
+    def parallel(self, metric: str = "sharpe_ratio", symbol: str | None = None) -> Any:
+        """Draw every cell as a line through all its parameters to its score: for three and more.
+
+        Parameters and errors as of `heatmap`; `symbol` is needed where there are several.
+
+        Returns
+        -------
+        plotly.graph_objects.Figure
+        """
+        from research.report.views import parallel
+
+        return parallel(self, metric, symbol)
+
+    def slices(
+        self, metric: str = "sharpe_ratio", symbol: str | None = None, *, winner: Winner | None = None
+    ) -> Any:
+        """Draw the score along each parameter through the winner, which is marked with its verdict.
+
+        Parameters and errors as of `best`; a `winner` that is at hand need not be judged again.
+
+        Returns
+        -------
+        plotly.graph_objects.Figure
+        """
+        from research.report.views import slices
+
+        return slices(self, metric, symbol, winner=winner)
 
     def portfolio(self, symbol: str | None = None, **params: float) -> Any:
         """Return one account as a vectorbt Portfolio.

@@ -115,9 +115,11 @@ class Winner:
                 "which is kinder to it than all; trials and their variance are those of all"
             )
         verdict = [line for line in self.verdict.lines() if not line.startswith("trials counted")]
-        return (*told, *verdict, self._said())
+        return (*told, *verdict, self.conclusion)
 
-    def _said(self) -> str:
+    @property
+    def conclusion(self) -> str:
+        """What all of it comes to."""
         if not self.significant:
             return "luck explains it"
         if self.verdict.pbo > 0.5:

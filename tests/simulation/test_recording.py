@@ -141,6 +141,19 @@ def test_a_ledger_that_cannot_be_written_does_not_cost_the_sweep(run, tmp_path):
     assert swept.best(symbol="IBM").deflation.trials == 6, "what could not be counted then is counted now"
 
 
+def test_a_cell_that_failed_is_no_trial(bars, tmp_path):
+    """A stop beside a wider trail is more than vectorbt's arrays can say."""
+    grid = {"threshold": [0, 0.5], "trail": [0, 0.2]}
+    swept = sweep(
+        bars.filter(symbol="IBM"), grid=grid, params={"stop": 0.05, "stop_atr": 0}, engine="vectorbt",
+        progress=False, ledger=tmp_path / "l.sqlite",
+    )  # fmt: skip
+    assert swept.metrics["failed"].null_count() == 2
+    assert Ledger.at(tmp_path / "l.sqlite").trials().height == 2
+    assert swept.best().params["trail"] == 0.0
+    assert swept.walk_forward(n_splits=3).folds["trail"].unique().to_list() == [0.0]
+
+
 def test_only_finished_cells_are_trials(bars, tmp_path):
     def interrupt(done, total):
         raise KeyboardInterrupt
