@@ -17,13 +17,13 @@ KEYS = {"APCA-API-KEY-ID": "key", "APCA-API-SECRET-KEY": "secret"}
 BODY = {"symbol": "AAA", "qty": 1, "side": "buy", "type": "limit", "limit_price": 50, "time_in_force": "day"}
 
 
-def get(fake: FakeAlpaca, path="/v2/clock", timeout=0.3):
+def get(fake: FakeAlpaca, path="/v2/clock", timeout=10.0):
     """Ask for a path without alpaca-py."""
     with requests.Session() as session:
         return session.get(fake.url + path, headers=KEYS, timeout=timeout)
 
 
-def post(fake, client_id, timeout=0.3, **more):
+def post(fake, client_id, timeout=10.0, **more):
     """Place a limit order at 50 without alpaca-py, which would repeat a 429 or 504."""
     with requests.Session() as session:
         body = {**BODY, "client_order_id": client_id, **more}

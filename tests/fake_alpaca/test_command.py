@@ -101,15 +101,12 @@ def test_a_client_of_another_process_trades_and_ctrl_c_ends_it(tmp_path):
         lines = [server.stdout.readline() for _ in range(5)]
         url, control = (re.findall(r"http://\S+", "".join(lines))[i] for i in (0, 1))
         keys = {"APCA-API-KEY-ID": "id", "APCA-API-SECRET-KEY": "word"}
-        assert [requests.get(url + "/v2/clock", headers=keys, timeout=5).status_code for _ in "12"] == [
-            500,
-            200,
-        ]
-        order = {"symbol": "AAA", "qty": 1, "side": "buy", "type": "market", "time_in_force": "opg"}
-        assert (
-            requests.post(url + "/v2/orders", json=order, headers=keys, timeout=5).json()["status"]
-            == "accepted"
-        )
+        clock = [requests.get(url + "/v2/clock", headers=keys, timeout=5).status_code for _ in range(2)]
+        assert clock == [500, 200]
+        order: dict[str, Any] = {"symbol": "AAA", "qty": 1, "side": "buy"}
+        order |= {"type": "market", "time_in_force": "opg"}
+        made = requests.post(url + "/v2/orders", json=order, headers=keys, timeout=5).json()
+        assert made["status"] == "accepted"
         moved = requests.post(control + "/advance", json={"to": at(0).isoformat()}, timeout=5).json()
         assert moved["positions"] == {"AAA": 1.0}
         server.send_signal(signal.SIGINT)

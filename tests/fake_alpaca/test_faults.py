@@ -27,21 +27,13 @@ def asked(client_id="mine"):
 
 # --- before and after the broker has acted -----------------------------------------------------
 
-LOST = {
-    "reset": requests.ConnectionError,
-    "close": requests.ConnectionError,
-    "mute": requests.Timeout,
-    "refuse": requests.ConnectionError,
-    "black_hole": requests.ConnectionError,
-}
-
 
 @pytest.mark.parametrize("commit", ["before", "after"])
-@pytest.mark.parametrize("kind", LOST)
+@pytest.mark.parametrize("kind", ["reset", "close", "mute", "refuse", "black_hole"])
 def test_a_lost_answer_leaves_an_order_only_after_commit(fake, kind, commit):
     fake.fault(ORDERS, kind, commit=commit, seconds=0.05)
-    with pytest.raises(LOST[kind] if kind != "mute" else requests.RequestException):
-        post(fake, "mine", timeout=0.02 if kind == "mute" else 0.3)
+    with pytest.raises(requests.ConnectionError):
+        post(fake, "mine")
     assert len(fake.orders()) == (commit == "after")
     assert (fake.log.posts["mine"], fake.log.accepted["mine"]) == (1, int(commit == "after"))
 
@@ -98,10 +90,10 @@ def test_truncated_answer(fake):
 
 
 def test_drip_defeats_a_read_timeout(fake):
-    fake.fault("GET /v2/clock", "drip", seconds=0.002)
+    fake.fault("GET /v2/clock", "drip", seconds=0.003)
     began = time.monotonic()
-    assert get(fake, timeout=0.1).status_code == 200
-    assert time.monotonic() - began > 0.3  # more than 150 bytes, each within the timeout
+    assert get(fake, timeout=0.5).status_code == 200
+    assert time.monotonic() - began > 0.5  # some 300 bytes, each within the timeout
 
 
 def test_slow_answer(fake):
