@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import sys
 
-from research.console import interrupted
+from research.console import interrupted, leave
 
 if __name__ == "__main__":
     try:
         from research.cli import main
 
-        sys.exit(main())
+        status = main()
     except KeyboardInterrupt:  # while the command was still being loaded
-        sys.exit(interrupted("python -m research"))
+        status = interrupted("python -m research")
+    if status:
+        leave(status)
+    sys.exit()

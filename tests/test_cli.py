@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from datetime import UTC, datetime
+from pathlib import Path
 
 import polars as pl
 import pytest
@@ -287,6 +288,24 @@ def test_an_interrupt_while_the_command_is_loaded(module, cli):
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert found.returncode == 1
     assert found.stderr.startswith(f"python -m {module}: interrupted")
+    assert found.stderr.count("\n") == 1
+
+
+def test_an_interrupt_inside_exec_is_status_1_too(tmp_path):
+    """CPython would remember it, though it was caught, and end by SIGINT."""
+    (tmp_path / "sitecustomize.py").write_text(
+        "import sys\n"
+        "class Loading:\n"
+        "    def __getattr__(self, name):\n"
+        "        exec('raise KeyboardInterrupt')\n"
+        "sys.modules['research.cli'] = Loading()\n"
+    )
+    path = os.pathsep.join((str(tmp_path), str(Path(__file__).parents[1])))
+    found = subprocess.run(
+        [sys.executable, "-m", "research"], capture_output=True, text=True, check=False,
+        env={**os.environ, "PYTHONPATH": path},
+    )  # fmt: skip
+    assert found.returncode == 1
     assert found.stderr.count("\n") == 1
 
 
