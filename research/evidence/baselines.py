@@ -34,6 +34,7 @@ __all__ = ["Null", "baselines", "shift_null", "shift_null_of"]
 F64 = NDArray[np.float64]
 Told = Callable[[str], None]
 SHIFTS = 1000
+_FEWEST_BARS = 3  # two returns have a deviation, a third can be elsewhere
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,7 @@ class Null:
     Attributes
     ----------
     p_value : float
-        (1 + shifts at least as good) ÷ (1 + shifts); NaN where it held nothing.
+        (1 + shifts at least as good) ÷ (1 + shifts); NaN where it held nothing, or for too few bars.
     sharpe : float
         Per bar, before costs: positions held at a close times the returns to the next one.
     shifts : int
@@ -128,6 +129,11 @@ def shift_null(result: BacktestResult, *, shifts: int = SHIFTS, seed: int = 0) -
     result : BacktestResult
     shifts : int
     seed : int
+
+    Returns
+    -------
+    Null
+        NaN where fewer than four bars were traded: there is nothing to shift.
     """
     run, begin = result.run, result.prepared.trade_from
     if run is None:
@@ -136,6 +142,8 @@ def shift_null(result: BacktestResult, *, shifts: int = SHIFTS, seed: int = 0) -
     shares = run.decided[:, begin:, ac.I_HELD]
     value = np.where(shares == 0.0, 0.0, shares * panel.close[begin:].T)
     weights = np.nan_to_num(value / run.equity[begin:])[:, :-1]
+    if weights.shape[1] < _FEWEST_BARS:
+        return Null(float("nan"), float("nan"), 0)
     return shift_null_of(weights, next_returns(panel)[:, begin:-1], shifts=shifts, seed=seed)
 
 
@@ -170,7 +178,7 @@ def shift_null_of(weights: F64, returns: F64, *, shifts: int = SHIFTS, seed: int
     Null
         Its p-value is that of Davison and Hinkley, "Bootstrap methods and their application", 1997, eq. 4.11.
     """
-    if weights.shape != returns.shape or weights.ndim != 2 or weights.shape[1] < 3:
+    if weights.shape != returns.shape or weights.ndim != 2 or weights.shape[1] < _FEWEST_BARS:
         raise BadValue(
             f"weights and returns must both be (symbols, bars ≥ 3), were {weights.shape} and {returns.shape}"
         )

@@ -26,6 +26,7 @@ from research.errors import BadValue
 from research.evidence.voices import instead, spoken_by, voice
 from research.kernels import account as ac
 from research.kernels import belief as be
+from research.kernels import signals as sg
 from research.request import Request
 from research.simulation.backtest import BacktestResult, backtest
 
@@ -47,7 +48,8 @@ class Change:
         Share of entries that changed: those that only one of the two has, over those that either has. An
         entry is a symbol and a close at which one was decided.
     sizes : float
-        Share of the entries that both have whose quantity differs; NaN where they have none in common.
+        Share of the entries that both have whose weight differs, the fraction of equity asked for; NaN where
+        they have none in common. (Quantities follow equity: one other trade changes all that come after it.)
     before, after : int
         Entries with the model as it is, and with the other one.
     """
@@ -81,6 +83,18 @@ class Influence:
     def passed(self) -> bool:
         """Whether the strategy listens to its model: each of the others changes at least half."""
         return all(change.passed for change in self.changes.values())
+
+    @property
+    def silent(self) -> bool:
+        """Whether no model, this one or another, led to an entry: then the gate has nothing to judge."""
+        return not any(change.before or change.after for change in self.changes.values())
+
+    @property
+    def verdict(self) -> str:
+        """What the gate says, in words."""
+        if self.silent:
+            return "cannot be judged: no entry, whatever its model says"
+        return "passes" if self.passed else "FAILS: it does not listen to its model"
 
     @property
     def table(self) -> pl.DataFrame:
@@ -127,22 +141,26 @@ def influence_of(result: BacktestResult, *, seed: int = 0) -> Influence:
     for name in VARIANTS:
         other = voice(result, _probability(name, predictions, seed), calibrated=False)
         engine = UnifiedTradingEngine.of(result.request, result.prepared, alter=instead(other))
-        changes[name] = change(run.decided, engine.repeat(run).decided)
+        other_run = engine.repeat(run)
+        weights = run.signals[sg.WEIGHT], other_run.signals[sg.WEIGHT]
+        changes[name] = change((run.decided, other_run.decided), weights)
     return Influence(result.request.strategy, changes)
 
 
-def change(before: F64, after: F64) -> Change:
+def change(decided: tuple[F64, F64], weights: tuple[F64, F64]) -> Change:
     """Compare the entries of two runs.
 
     Parameters
     ----------
-    before, after : (N, T, I) float64
-        `Advance.decided`.
+    decided : two of (N, T, I) float64
+        `Advance.decided`, before and after.
+    weights : two of (N, T) float64
+        Fraction of equity that the strategy asked for at each close.
     """
-    ours, theirs = (runs[:, :, ac.I_REASON] == ac.ENTERED for runs in (before, after))
+    ours, theirs = (run[:, :, ac.I_REASON] == ac.ENTERED for run in decided)
     both, either = ours & theirs, ours | theirs
-    signed = [runs[:, :, ac.I_SIDE] * runs[:, :, ac.I_QTY] for runs in (before, after)]
-    differ = (signed[0] != signed[1]) & both
+    sides = [run[:, :, ac.I_SIDE] for run in decided]
+    differ = ((weights[0] != weights[1]) | (sides[0] != sides[1])) & both
     return Change(
         entries=1.0 - float(both.sum() / either.sum()) if either.any() else 0.0,
         sizes=float(differ.sum() / both.sum()) if both.any() else float("nan"),

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from research.evidence.baselines import Null
 from research.evidence.influence import Influence
-from research.report.terminal import BESIDE, ROWS, figure, share
+from research.report.terminal import BESIDE, ROWS, figure, null_told, share
 from research.simulation.backtest import BacktestResult
 
 __all__ = ["Evidence", "evidence_html"]
@@ -50,19 +50,16 @@ def evidence_html(result: BacktestResult, found: Evidence) -> str:
         ]
         for label, one in found.influence.changes.items()
     ]
-    verdict = "passes" if found.influence.passed else "fails: it does not listen to its model"
-    null = found.null
     parts = [
         f"<h2>{html.escape(name)} beside simpler ways</h2>",
         "<p>The same bars, account and costs.</p>",
         _rows(["", *(ROWS[key][0] for key in BESIDE)], rows),
-        f"<p>Null: p = {null.p_value:.3f} that its positions, held at another time, had its Sharpe ratio",
-        f"({null.shifts:,} circular shifts).</p>",
+        f"<p>Null: {html.escape(null_told(found.null))}.</p>",
         f"<h2>Does {html.escape(name)} listen to its model?</h2>",
         "<p>What changes when the model's words are replaced: share of the entries, and share of the",
         "sizes among the entries in common.</p>",
         _rows(["predictions", "entries changed", "sizes changed", "entries before", "after"], changes),
-        f"<p>Model-influence gate: {html.escape(name)} {verdict}.</p>",
+        f"<p>Model-influence gate: {html.escape(name)} {html.escape(found.influence.verdict)}.</p>",
     ]
     return "\n".join(parts)
 

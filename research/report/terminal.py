@@ -15,7 +15,17 @@ from research.evidence.baselines import Null
 from research.evidence.influence import Influence
 from research.simulation.backtest import BacktestResult
 
-__all__ = ["BESIDE", "ROWS", "beside", "comparison", "figure", "share", "show_evidence", "show_result"]
+__all__ = [
+    "BESIDE",
+    "ROWS",
+    "beside",
+    "comparison",
+    "figure",
+    "null_told",
+    "share",
+    "show_evidence",
+    "show_result",
+]
 
 
 def _percent(value: float) -> str:
@@ -122,6 +132,16 @@ def show_result(result: BacktestResult, console: Console | None = None) -> None:
         console.print(f"note: {escape(note)}")
 
 
+def null_told(null: Null) -> str:
+    """Return what the circular-shift null says, in words."""
+    if math.isnan(null.p_value):
+        return "no p-value, for too little was held to be shifted"
+    return (
+        f"p = {null.p_value:.3f} that its positions at another time had its Sharpe ratio "
+        f"({null.shifts:,} circular shifts)"
+    )
+
+
 def show_evidence(
     result: BacktestResult,
     found: Mapping[str, Mapping[str, float]],
@@ -145,18 +165,14 @@ def show_evidence(
     console = console or Console(highlight=False)
     runs = {result.request.strategy: result.stats, **found}
     console.print(beside(runs, "Beside it, on the same bars at the same costs"))
-    console.print(
-        f"null: p = {null.p_value:.3f} that its positions at another time had its Sharpe ratio "
-        f"({null.shifts:,} circular shifts)"
-    )
+    console.print(f"null: {null_told(null)}")
     for name, one in heard.changes.items():
         sizes = "" if math.isnan(one.sizes) else f", {share(one.sizes)} of the sizes in common"
         console.print(
             f"{name} predictions change {share(one.entries)} of the entries{sizes} "
             f"({one.before} before, {one.after} after)"
         )
-    verdict = "passes" if heard.passed else "FAILS: it does not listen to its model"
-    console.print(f"model-influence gate: {heard.strategy} {verdict}")
+    console.print(f"model-influence gate: {heard.strategy} {heard.verdict}")
     asked = result.prepared.params.get("min_confidence")
     table = Table(title="Accuracy where the model is surer", title_justify="left", title_style="bold")
     for head in ("confidence above", "coverage", "accuracy", "always yes", "labels", "effective"):

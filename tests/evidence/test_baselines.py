@@ -1,5 +1,7 @@
 """The null is uniform where nothing is known, and small where the future is."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.stats import kstest
@@ -7,6 +9,7 @@ from scipy.stats import kstest
 from research.data import load_sample
 from research.errors import BadValue
 from research.evidence.baselines import baselines, crossover, held_at, shift_null, shift_null_of
+from research.report.terminal import null_told
 from research.request import Request
 from research.simulation.backtest import backtest
 from tests.evidence.model_runs import modelled
@@ -35,6 +38,16 @@ def test_nothing_held_has_no_p_value_and_bad_shapes_are_refused():
     assert np.isnan(shift_null_of(np.zeros((2, 50)), np.ones((2, 50))).p_value)
     with pytest.raises(BadValue, match="must both be"):
         shift_null_of(np.zeros((2, 50)), np.zeros((2, 51)))
+
+
+def test_too_few_bars_have_no_p_value():
+    """Two traded bars: the figures are shown, and what cannot be said is not."""
+    few = modelled()
+    last = len(few.prepared.panel) - 3
+    none = shift_null(replace(few, prepared=replace(few.prepared, trade_from=last)), shifts=9)
+    assert np.isnan(none.p_value)
+    assert none.shifts == 0
+    assert "no p-value" in null_told(none)
 
 
 def test_every_baseline_trades_the_same_bars():

@@ -8,7 +8,7 @@ import pytest
 from research import strategies
 from research.data import load_sample
 from research.errors import BadValue
-from research.evidence.influence import VARIANTS, change, influence, influence_of
+from research.evidence.influence import VARIANTS, Influence, change, influence, influence_of
 from research.evidence.voices import spoken_by, voice
 from research.kernels import account as ac
 from research.kernels import belief as be
@@ -58,12 +58,34 @@ def test_shares_by_hand():
     for run, bars in zip(runs, ((0, 1, 2), (1, 2, 3)), strict=True):
         run[0, bars, ac.I_REASON] = ac.ENTERED
         run[0, bars, ac.I_SIDE], run[0, bars, ac.I_QTY] = 1.0, 10.0
-    runs[1, 0, 2, ac.I_QTY] = 11.0
     runs[1, 0, 4, ac.I_REASON] = ac.SIGNAL
-    found = change(*runs)
+    weights = np.full((2, 1, 5), 0.2)
+    weights[1, 0, 2] = 0.1
+    one, other = runs
+    found = change((one, other), (weights[0], weights[1]))
     assert (found.entries, found.sizes, found.before, found.after) == (0.5, 0.5, 3, 3)
-    nothing = change(np.zeros_like(runs[0]), np.zeros_like(runs[0]))
-    assert not nothing.passed
+
+
+def test_other_quantities_of_the_same_wish_are_no_influence():
+    """An account that gained more buys more shares of everything: that is no model's doing."""
+    runs = np.zeros((2, 1, 4, ac.N_INTENT))
+    runs[:, 0, 1:3, ac.I_REASON], runs[:, 0, 1:3, ac.I_SIDE] = ac.ENTERED, 1.0
+    runs[0, 0, :, ac.I_QTY], runs[1, 0, :, ac.I_QTY] = 10.0, 11.0
+    found = change((runs[0], runs[1]), (np.full((1, 4), 0.2), np.full((1, 4), 0.2)))
+    assert (found.entries, found.sizes, found.passed) == (0.0, 0.0, False)
+
+
+def test_without_entries_there_is_nothing_to_judge():
+    nothing = np.zeros((1, 4, ac.N_INTENT))
+    found = change((nothing, nothing), (np.zeros((1, 4)), np.zeros((1, 4))))
+    assert (found.entries, found.passed) == (0.0, False)
+    assert np.isnan(found.sizes)
+    gate = Influence("ml_driven", dict.fromkeys(VARIANTS, found))
+    assert gate.silent
+    assert "cannot be judged" in gate.verdict
+    heard = Influence("ml_driven", {"constant": found, "flipped": replace(found, after=1, entries=1.0)})
+    assert not heard.silent
+    assert "FAILS" in heard.verdict, "a constant changed nothing"
 
 
 def test_a_strategy_without_a_model_is_refused():

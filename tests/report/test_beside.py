@@ -33,7 +33,7 @@ def test_the_table_of_baselines_fits_a_terminal_whole():
     assert set(BESIDE) <= set(ROWS)
 
 
-@pytest.mark.parametrize(("entries", "verdict"), [(0.953, "passes"), (0.1, "fails: it does not listen")])
+@pytest.mark.parametrize(("entries", "verdict"), [(0.953, "passes"), (0.1, "FAILS: it does not listen")])
 def test_evidence_that_is_given_is_on_the_page(entries, verdict):
     result = run_unified_backtest(symbols=["IBM"], strategy="ma_crossover")
     change = Change(entries=entries, sizes=math.nan, before=112, after=89)
