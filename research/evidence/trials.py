@@ -27,7 +27,7 @@ from numpy.typing import ArrayLike, NDArray
 from research.errors import BadValue
 from research.evidence.moments import returns_matrix
 
-__all__ = ["SKETCH", "effective_rank", "effective_trials", "sketches"]
+__all__ = ["SKETCH", "effective_rank", "effective_trials", "places", "sketches"]
 
 F64 = NDArray[np.float64]
 SKETCH = 128  # numbers per cell: 256 bytes as float16
@@ -85,7 +85,7 @@ def sketches(returns: F64, instants: ArrayLike | None = None) -> NDArray[np.floa
     True
     """
     matrix = returns_matrix(returns)
-    bucket, sign = _places(matrix.shape[0], instants)
+    bucket, sign = places(matrix.shape[0], instants)
     rows = np.ascontiguousarray(matrix.T)
     rows = rows - rows.mean(axis=1, keepdims=True)
     # Rounding is all that is left of a constant.
@@ -99,7 +99,7 @@ def sketches(returns: F64, instants: ArrayLike | None = None) -> NDArray[np.floa
     return out.astype(np.float16)
 
 
-def _places(periods: int, instants: ArrayLike | None) -> tuple[NDArray[np.int64], F64]:
+def places(periods: int, instants: ArrayLike | None) -> tuple[NDArray[np.int64], F64]:
     """Bucket and sign of each instant: splitmix64 of its microseconds."""
     when = np.arange(periods) if instants is None else np.asarray(instants)
     if when.shape != (periods,):

@@ -18,7 +18,7 @@ from research.features.nodes import Row, Step
 from research.features.sources import SOURCES
 from research.features.table import TABLE, Family
 
-__all__ = ["FEATURES", "LONGEST_WINDOW", "Feature", "feature"]
+__all__ = ["FEATURES", "LONGEST_WINDOW", "Feature", "feature", "statistic"]
 
 LONGEST_WINDOW: Final = 2520
 _NUMBER: Final = "(0|[1-9][0-9]*)"
@@ -93,6 +93,32 @@ def _make(family: str, line: Family, windows: tuple[int, ...]) -> Feature:
         formula=line.formula,
         undefined=line.undefined,
         source=SOURCES[line.source],
+        row=row,
+    )
+
+
+def statistic(row: Row) -> Feature:
+    """Return an expression as a feature without a name of its own, such as the mean that two features share.
+
+    Examples
+    --------
+    >>> from research.features.formulas import sma
+    >>> statistic(sma(20)).name
+    'mean(close, 20)'
+    """
+    step = row.step
+    return Feature(
+        name=str(row),
+        family="statistic",
+        kernel=step.kernel,
+        params=step.params,
+        inputs=tuple(dict.fromkeys(_columns(step))),
+        needs=tuple(str(r) for r in step.inputs),
+        lookback=row.lookback,
+        recursive=step.recursive,
+        formula=str(row),
+        undefined="",
+        source="",
         row=row,
     )
 

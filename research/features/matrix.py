@@ -24,7 +24,7 @@ from research.data.panel import Panel, PanelBuilder
 from research.errors import BadValue, DataError
 from research.features import snapshot
 from research.features.carried import Carried
-from research.features.catalogue import FEATURES
+from research.features.catalogue import FEATURES, Feature
 from research.features.plan import make_plan
 
 __all__ = ["FeatureStream", "feature_matrix"]
@@ -41,7 +41,7 @@ class FeatureStream:
     ----------
     symbols : sequence of str
         Symbols, in the order of the arrays.
-    features : sequence of str, optional
+    features : sequence of str or Feature, optional
         Names as in `feature`; default: all of `FEATURES`.
     jobs : int, optional
         Threads; default: one per core.
@@ -69,7 +69,11 @@ class FeatureStream:
     """
 
     def __init__(
-        self, symbols: Sequence[str], features: Sequence[str] | None = None, *, jobs: int | None = None
+        self,
+        symbols: Sequence[str],
+        features: Sequence[str | Feature] | None = None,
+        *,
+        jobs: int | None = None,
     ) -> None:
         if isinstance(symbols, str):
             raise BadValue(

@@ -117,12 +117,12 @@ def _narrowed(step: Step, read: set[int]) -> int:
     return shorter if read <= suffices else step.code
 
 
-def make_plan(names: Sequence[str]) -> Plan:
+def make_plan(names: Sequence[str | Feature]) -> Plan:
     """Compile features into a program.
 
     Parameters
     ----------
-    names : sequence of str
+    names : sequence of str or Feature
         Features, in the order of the output.
 
     Returns
@@ -144,8 +144,8 @@ def make_plan(names: Sequence[str]) -> Plan:
         raise BadValue(f"`features` must be a list of names, was the text {names!r}; write [{names!r}]")
     if not names:
         raise BadValue("`features` must name at least one feature, was empty")
-    features = tuple(feature(name) for name in names)
-    twice = sorted(name for name, count in Counter(names).items() if count > 1)
+    features = tuple(name if isinstance(name, Feature) else feature(name) for name in names)
+    twice = sorted(name for name, count in Counter(f.name for f in features).items() if count > 1)
     if twice:
         raise BadValue(f"`features` must differ, {twice[0]!r} is named twice; drop one")
 
@@ -185,7 +185,9 @@ def make_plan(names: Sequence[str]) -> Plan:
         state += step.state
 
     keep = max([1, *(_window(step) for step in steps)])
-    wanted = np.array([place[f.row.step, f.row.output] for f in features], dtype=np.int64)
+    wanted = np.array(
+        [place[given.get(f.row.step, f.row.step), f.row.output] for f in features], dtype=np.int64
+    )
     return Plan(
         features=features,
         program=program,

@@ -15,9 +15,19 @@ from research.kernels import account as ac
 from research.kernels.account_rows import PENDING, POSITION, TOTALS
 from research.kernels.fills import corporate_nb, pay_nb
 from research.kernels.jit import njit
-from research.kernels.sums import SUMS, Sums, begin_nb, finish_nb, mark_nb, rest_nb, trip_nb
+from research.kernels.sums import (
+    SUMS,
+    Sums,
+    begin_nb,
+    exposure_nb,
+    finish_nb,
+    mark_nb,
+    marks_nb,
+    rest_nb,
+    trip_nb,
+)
 
-__all__ = ["BARS", "hold_nb", "settle_all_nb", "settle_nb"]
+__all__ = ["BARS", "calm_nb", "hold_nb", "settle_all_nb", "settle_nb"]
 
 # Rows of one symbol's bars, (N_BARS, T), in one array, since each array costs a kernel's caller time.
 BARS = ("open", "high", "low", "close", "split", "dividend")
@@ -57,6 +67,7 @@ def settle_nb(
     p = np.zeros((1, ac.N_POSITION)).view(POSITION)[0, 0]
     q = np.zeros((1, ac.N_PENDING)).view(PENDING)[0, 0]
     n_bars, k, i = bars.shape[1], begin, 0
+    close = bars[B_CLOSE]
     total.cash = capital
     cost = fee = income = side = 0.0
     since = 0
@@ -97,11 +108,28 @@ def settle_nb(
             k += 1
         held = p.qty * bars[B_CLOSE, i]
         worth = total.cash + held
-        mark_nb(sums, worth, held / worth if held != 0.0 and worth > 0.0 else 0.0)
+        mark_nb(sums, worth, exposure_nb(held, worth))
         if equity.size > 0:
             equity[i] = worth
         i += 1
+        if p.qty != 0.0:
+            # Until the next order, split or dividend the account only holds.
+            until = calm_nb(bars, i, int(orders[k, ac.O_BAR]) if k < end else n_bars)
+            marks_nb(sums, total.cash, p.qty, close, i, until)
+            if equity.size > 0:
+                for j in range(i, until):
+                    equity[j] = total.cash + p.qty * close[j]
+            i = until
     finish_nb(sums)
+
+
+@njit
+def calm_nb(bars: NDArray[np.float64], begin: int, end: int) -> int:
+    """Return the first of the bars begin … end − 1 with a split or a dividend, or `end`."""
+    for i in range(begin, end):
+        if bars[B_SPLIT, i] != 1.0 or bars[B_DIVIDEND, i] != 0.0:
+            return i
+    return end
 
 
 @njit

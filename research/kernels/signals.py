@@ -19,7 +19,10 @@ from numpy.typing import NDArray
 
 from research.kernels.jit import njit
 
-__all__ = ["N_SIGNALS", "SIGNAL_NAMES", "choose_nb", "kelly_cap_nb", "known_nb", "size_nb"]
+__all__ = [
+    "N_SIGNALS", "SIGNAL_NAMES", "choose_nb", "kelly_cap_nb", "known_nb", "size_at_nb", "size_nb",
+    "unknown_nb",
+]  # fmt: skip
 
 ENTRY = 0  # +1 wants long, -1 wants short, 0 wants nothing
 EXIT = 1  # +1 closes a long, -1 closes a short, 2 closes either, 0 closes nothing
@@ -53,6 +56,19 @@ def known_nb(features: NDArray[np.float64], j: int) -> bool:
         if math.isnan(features[k, j]):
             return False
     return True
+
+
+@njit
+def unknown_nb(features: NDArray[np.float64], out: NDArray[np.float64]) -> None:
+    """Write 1 to row GATE of every column where a feature is still in its warm-up, else 0.
+
+    What `known_nb` says of one column, feature by feature, so that the loops vectorise.
+    """
+    for j in range(features.shape[1]):
+        out[GATE, j] = 0.0
+    for k in range(features.shape[0]):
+        for j in range(features.shape[1]):
+            out[GATE, j] = out[GATE, j] if features[k, j] == features[k, j] else 1.0
 
 
 @njit
@@ -116,20 +132,28 @@ def choose_nb(side: float, closes: float, gate: float, out: NDArray[np.float64],
 
 
 @njit
+def size_at_nb(
+    features: NDArray[np.float64], params: NDArray[np.float64], j: int, out: NDArray[np.float64], at: int
+) -> None:
+    """Write weight, stop, target, trail and limit of column `j` to column `at`."""
+    atr = features[F_ATR, j]
+    stop = stop_distance_nb(params[P_STOP], params[P_STOP_ATR], atr)
+    trail = stop_distance_nb(params[P_TRAIL], params[P_TRAIL_ATR], atr)
+    nearest = trail if not stop == stop or trail < stop else stop
+    out[WEIGHT, at] = weight_nb(features[F_VOL, j], features[F_RISK, j], nearest, params)
+    out[STOP, at] = stop
+    out[TARGET, at] = distance_nb(params[P_TARGET], params[P_TARGET_ATR], atr)
+    out[TRAIL, at] = trail
+    out[LIMIT, at] = params[P_LIMIT] if params[P_LIMIT] > 0.0 else math.nan
+
+
+@njit
 def size_nb(features: NDArray[np.float64], params: NDArray[np.float64], out: NDArray[np.float64]) -> None:
     """Write weight, stop, target, trail and limit of every column, from shared features and parameters.
 
     They are written whether or not there is an entry, so that an export shows what a
-    trade would have been; and no choice of a strategy is asked, so that cells of a sweep
-    that differ in their choices alone share them.
+    trade would have been; and no choice of a strategy is asked, so that a sweep may choose first, and size
+    no more than the entries that are taken.
     """
     for j in range(features.shape[1]):
-        atr = features[F_ATR, j]
-        stop = stop_distance_nb(params[P_STOP], params[P_STOP_ATR], atr)
-        trail = stop_distance_nb(params[P_TRAIL], params[P_TRAIL_ATR], atr)
-        nearest = trail if not stop == stop or trail < stop else stop
-        out[WEIGHT, j] = weight_nb(features[F_VOL, j], features[F_RISK, j], nearest, params)
-        out[STOP, j] = stop
-        out[TARGET, j] = distance_nb(params[P_TARGET], params[P_TARGET_ATR], atr)
-        out[TRAIL, j] = trail
-        out[LIMIT, j] = params[P_LIMIT] if params[P_LIMIT] > 0.0 else math.nan
+        size_at_nb(features, params, j, out, j)

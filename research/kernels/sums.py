@@ -27,8 +27,10 @@ __all__ = [
     "Sums",
     "begin_nb",
     "curves_nb",
+    "exposure_nb",
     "finish_nb",
     "mark_nb",
+    "marks_nb",
     "rest_nb",
     "trip_nb",
     "trips_nb",
@@ -99,6 +101,59 @@ def mark_nb(s: Sums, equity: float, exposure: float) -> None:
         s.invested += 1.0
     s.last = equity
     s.bars += 1.0
+
+
+@njit
+def marks_nb(s: Sums, cash: float, qty: float, close: NDArray[np.float64], begin: int, end: int) -> None:
+    """Count the closes begin … end − 1 of an account that only holds: `mark_nb` of each, in registers.
+
+    Parameters
+    ----------
+    cash : float
+        USD beside the position.
+    qty : float
+        Raw shares, signed, not 0.
+    close : (T,) float64
+    """
+    last, shift, rise, square, downside = s.last, s.shift, s.rise, s.square, s.downside
+    peak, trough, below = s.peak, s.trough, s.below
+    worth, exposed, invested = s.worth, s.exposed, s.invested
+    if s.bars == 0.0 and begin < end:
+        shift = (cash + qty * close[begin] - last) / last
+    for i in range(begin, end):
+        held = qty * close[i]
+        equity = cash + held
+        gain = (equity - last) / last
+        beyond = gain - shift
+        rise += beyond
+        square += beyond * beyond
+        if gain < 0.0:
+            downside += gain * gain
+        if equity >= peak:
+            if below > 0.0:
+                s.peak, s.trough, s.below = peak, trough, below
+                fall_nb(s)
+            peak = trough = equity
+            below = 0.0
+        else:
+            below += 1.0
+            trough = min(trough, equity)
+        worth += equity
+        exposure = exposure_nb(held, equity)
+        exposed += exposure
+        if exposure != 0.0:
+            invested += 1.0
+        last = equity
+    s.bars += float(end - begin)
+    s.last, s.shift, s.rise, s.square, s.downside = last, shift, rise, square, downside
+    s.peak, s.trough, s.below = peak, trough, below
+    s.worth, s.exposed, s.invested = worth, exposed, invested
+
+
+@njit
+def exposure_nb(held: float, equity: float) -> float:
+    """Return the signed fraction of equity that is held; 0 where there is no equity."""
+    return held / equity if held != 0.0 and equity > 0.0 else 0.0
 
 
 @njit

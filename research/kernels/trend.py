@@ -12,7 +12,9 @@ from research.kernels.codes import CLOSE
 from research.kernels.jit import inlined
 from research.kernels.windows import Array
 
-__all__ = ["cross_nb", "dist_nb", "over_nb", "position_nb", "r2_nb", "slope_nb"]
+__all__ = [
+    "cross_nb", "crossed_nb", "dist_nb", "over_nb", "position_nb", "r2_nb", "ratio_nb", "side_nb", "slope_nb",
+]  # fmt: skip
 
 
 @inlined
@@ -23,10 +25,29 @@ def dist_nb(x: Array, rows: Array, mean: int, begin: np.uint64, stop: np.uint64,
 
 
 @inlined
+def ratio_nb(a: float, b: float, minus: float) -> float:
+    """Ratio of two numbers less a constant; NaN where b is 0."""
+    return a / b - minus if b != 0.0 else np.nan
+
+
+@inlined
+def side_nb(fast: float, slow: float) -> float:
+    """Side of one average against another: 1 below, 2 equal, 3 above; 0 where one is not known."""
+    return 3.0 if fast > slow else (1.0 if fast < slow else (2.0 if fast == slow else 0.0))
+
+
+@inlined
+def crossed_nb(before: float, now: float) -> float:
+    """Crossing between two sides: +1 upwards, −1 downwards, else 0; NaN where one is not known."""
+    crossed = 1.0 if now == 3.0 and before < 3.0 else (-1.0 if now == 1.0 and before > 1.0 else 0.0)
+    return np.nan if before == 0.0 or now == 0.0 else crossed
+
+
+@inlined
 def over_nb(rows: Array, a: int, b: int, minus: float, begin: np.uint64, stop: np.uint64, out: int) -> None:
     """Ratio of two rows less a constant, a/b − minus; NaN where b is 0."""
     for i in range(begin, stop):
-        rows[out, i] = rows[a, i] / rows[b, i] - minus if rows[b, i] != 0.0 else np.nan
+        rows[out, i] = ratio_nb(rows[a, i], rows[b, i], minus)
 
 
 @inlined
@@ -51,22 +72,8 @@ def cross_nb(
     """
     before = state[0]
     for i in range(begin, stop):
-        quick = rows[fast, i]
-        slack = rows[slow, i]
-        if quick > slack:
-            now = 3.0
-        elif quick < slack:
-            now = 1.0
-        else:
-            now = 2.0 if quick == slack else 0.0
-        if before == 0.0 or now == 0.0:
-            rows[out, i] = np.nan
-        elif now == 3.0 and before < 3.0:
-            rows[out, i] = 1.0
-        elif now == 1.0 and before > 1.0:
-            rows[out, i] = -1.0
-        else:
-            rows[out, i] = 0.0
+        now = side_nb(rows[fast, i], rows[slow, i])
+        rows[out, i] = crossed_nb(before, now)
         before = now
     state[0] = before
 

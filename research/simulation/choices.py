@@ -97,11 +97,16 @@ def answers(
                 code = code * len(axes[name]) + digits[k]
         _, first, case = np.unique(code, return_index=True, return_inverse=True)
         told: list[A] = []
-        for c in first.tolist():
-            point = {name: float(axes[name][digits[k][c]]) for k, name in enumerate(names)}
-            told.append(ask(Point({**base, **point}, seen)))
-            if len(seen.intersection(names)) > len(looked):
-                break  # it looks at more than was thought: more cases are to be told apart
+        count = len(seen)
+        columns = [axes[name][digits[k][first]].tolist() for k, name in enumerate(names)]
+        for values in zip(*columns, strict=True):
+            point = {**base}
+            point.update(zip(names, values, strict=True))
+            told.append(ask(Point(point, seen)))
+            if len(seen) > count:
+                count = len(seen)
+                if len(seen.intersection(names)) > len(looked):
+                    break  # it looks at more than was thought: more cases are to be told apart
         else:
             return told, case
 

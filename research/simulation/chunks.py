@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from research.errors import BudgetError
+from research.features.compared import recipe
 from research.simulation.figures import FIGURES
 from research.simulation.lanes import Lane
 from research.simulation.study import Study, spoken
@@ -81,36 +82,44 @@ def plan(study: Study, memory_mb: float, todo: I64) -> list[Chunk]:
     account = bars * executor.bytes_per_bar(targets=targets)
     out: list[Chunk] = []
     held = max(1.0, min(_FEATURE_SHARE * budget / feature, executor.most_features))
-    for group, names in _groups(study, todo, held):
-        size = int(min((budget - len(names) * feature) // account, executor.most_cells))
+    for group, names, rows in _groups(study, todo, held):
+        size = int(min((budget - rows * feature) // account, executor.most_cells))
         if size < 1:
-            need = (_RESERVE + said + len(names) * feature + account) / _MB
+            need = (_RESERVE + said + rows * feature + account) / _MB
             raise BudgetError(
-                f"one cell needs {need:.1f} MB ({len(names)} features of {len(study.symbols)} symbols and an "
+                f"one cell needs {need:.1f} MB ({rows} features of {len(study.symbols)} symbols and an "
                 f"account of {bars} bars), `memory_mb` was {memory_mb:g}; raise it or shorten the span"
             )
         out += [Chunk(group[i : i + size], names) for i in range(0, len(group), size)]
     return out
 
 
-def _groups(study: Study, todo: I64, most: float) -> Iterator[tuple[I64, tuple[str, ...]]]:
-    """Group the cells that read no more than `most` features together; a cell alone may read more."""
+def _groups(study: Study, todo: I64, most: float) -> Iterator[tuple[I64, tuple[str, ...], int]]:
+    """Group the cells whose features are made of no more than `most` rows; one alone may need more.
+
+    Yields cells, features, how many rows these are made of.
+    """
     begin = 0
     last: tuple[str, ...] = ()
-    held: dict[str, None] = {}
+    names: dict[str, None] = {}
+    rows: set[str] = set()
     reads = study.reads
     for i, cell in enumerate(todo.tolist()):
         read = reads[cell]
         if read is last:
             continue
-        new = [name for name in read if name not in held]
-        if i > begin and len(held) + len(new) > most:
-            yield todo[begin:i], tuple(held)
-            begin, held, new = i, {}, list(read)
-        held.update(dict.fromkeys(new))
         last = read
+        new = [name for name in read if name not in names]
+        own = {row.name for name in new for row in recipe(name).rows}
+        if i > begin and len(own - rows) + len(rows) > most:
+            yield todo[begin:i], tuple(names), len(rows)
+            begin, names, rows, new = i, {}, set(), list(read)
+            own = {row.name for name in new for row in recipe(name).rows}
+        for name in new:
+            names[name] = None
+        rows |= own
     if todo.size:
-        yield todo[begin:], tuple(held)
+        yield todo[begin:], tuple(names), len(rows)
 
 
 def run_chunk(study: Study, chunk: Chunk, told: Callable[[float], None] | None = None) -> Done:

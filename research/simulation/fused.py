@@ -1,41 +1,48 @@
 """The fused executor: our own scan over all cells on all cores, reduced to figures in passing.
 
-In: a `Lane` and some `Cells`. Out: their figures, or the orders of any of them.
+In: a `Lane` and some `Cells`. Out: their figures, their returns or what the trial ledger keeps of them, or
+the orders of any of them.
 
 1. Cells that choose alike (same features, same own parameters) are a group: the strategy is
    asked once per group, for side, exit and gate alone.
-2. Each distinct way to size and protect is computed once per chunk.
-3. Per group, one kernel rides each cell's account, settles its orders into sums, and forgets
-   both (`research.kernels.ride`).
+2. Features that compare two rows are made group by group from rows that are held once.
+3. Per cell, one kernel rides its account, settles its orders into sums, and forgets
+   both (`research.strategies.groups`).
 4. Groups are dealt to threads; nothing is shared but what is read, so how many there are
    changes no bit.
 
-Memory: a thread's signals and orders of one account, and the distinct ways. It does not grow with cells.
+Memory: the rows that features are made of, and per thread the signals and orders of one account. It does not
+grow with cells, but for one row of sums each.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from research.errors import BadValue
+from research.evidence.moments import Moments
+from research.evidence.trials import SKETCH, places
 from research.execution import Execution
 from research.kernels import account as ac
 from research.kernels import signals as sg
+from research.kernels import trials
 from research.kernels.account import Account, copy_account, empty_orders, new_account
-from research.kernels.ride import cells_nb, entries_nb, ride_nb
-from research.kernels.signals import size_nb
-from research.kernels.sums import N_SUMS
+from research.kernels.ride import entries_nb, ride_nb
+from research.kernels.settle import settle_nb
+from research.kernels.sums import N_SUMS, SUMS
+from research.kernels.trials import returns_nb, trial_nb
 from research.simulation.figures import Orders, figures_of, of_one, year
 from research.simulation.lanes import Cells, Lane
 from research.simulation.vectorbt_arrays import share_units
 from research.simulation.with_vectorbt import FILL, VectorbtRun
+from research.strategies.groups import groups_nb, number_of
 
 __all__ = ["FusedExecutor"]
 
@@ -44,6 +51,8 @@ I64 = NDArray[np.int64]
 
 # What size and protection are made of; the parameters around them are the strategy's choice.
 _SIZES = slice(sg.P_ALLOW_SHORT + 1, sg.N_SHARED)
+_SHARES = 4  # a core that is kept busy by others delays so many parts of its work, not all of it
+_SKETCHED = 4096  # cells whose sketches are made at a time, before they are shortened
 
 
 class FusedExecutor:
@@ -59,7 +68,7 @@ class FusedExecutor:
     engine = "fused"
 
     def __init__(self, execution: Execution, initial_capital: float) -> None:
-        self.most_cells = 4096
+        self.most_cells = 8192
         self.most_features = 256
         self._rules = execution.as_array()
         self._capital = initial_capital
@@ -68,50 +77,116 @@ class FusedExecutor:
 
     def figures(self, lane: Lane, cells: Cells) -> dict[str, F64]:
         """Return `FIGURES` of C accounts."""
-        sums = np.zeros((len(cells), N_SUMS))
-        if cells.words is None:
-            groups = _groups(cells)
-            run = partial(self._run, lane, cells, *_ways(lane, cells), sums)
-        else:
-            groups = [np.array([c]) for c in range(len(cells))]
-            run = partial(self._run_heard, lane, cells, sums)
-        jobs = min(self._jobs, len(groups))
-        if jobs == 1:
-            run(groups)
-        else:
-            # Cells that are neighbours trade alike, so dealing evens out the work.
-            with ThreadPoolExecutor(jobs) as pool:
-                parts = [pool.submit(run, groups[k::jobs]) for k in range(jobs)]
-            for part in parts:
-                part.result()
-        return figures_of(sums, lane)
+        return figures_of(self._run(lane, cells).sums, lane)
 
-    def _run_heard(self, lane: Lane, cells: Cells, sums: F64, groups: Sequence[I64]) -> None:
+    def returns(self, lane: Lane, cells: Cells) -> F64:
+        """Return the return of each bar of C accounts.
+
+        Returns
+        -------
+        (T, C) float64
+            0 while nothing is held; of an account that falls to 0 USD or below −1 there, and 0 after it.
+        """
+        return self._run(lane, cells, returns=True).returns.T
+
+    def trials(self, lane: Lane, cells: Cells) -> tuple[Moments, NDArray[np.float16]]:
+        """Return what the trial ledger keeps of C accounts, without holding their returns.
+
+        Returns
+        -------
+        Moments
+            As `research.evidence.moments.moments` makes them of `returns`.
+        (C, 128) float16
+            As `research.evidence.trials.sketches`, of the lane's instants.
+
+        Raises
+        ------
+        BadValue
+            Fewer than three bars.
+        """
+        if len(lane) < 3:
+            raise BadValue(f"moments need at least 3 bars, {lane.symbol} has {len(lane)}; take a longer span")
+        moments = np.empty((len(cells), trials.N_MOMENTS))
+        sketches = np.empty((len(cells), SKETCH), dtype=np.float16)
+        for at in range(0, len(cells), _SKETCHED):
+            part = slice(at, at + _SKETCHED)
+            ran = self._run(lane, cells[part], judge=True)
+            moments[part], sketches[part] = ran.moments, ran.sketches
+        sharpe, skewness, kurtosis, autocorrelation = np.ascontiguousarray(moments.T)
+        return Moments(sharpe, skewness, kurtosis, autocorrelation, len(lane)), sketches
+
+    def _run(self, lane: Lane, cells: Cells, *, returns: bool = False, judge: bool = False) -> _Ran:
+        """Run cells on all cores, and keep what is asked for."""
+        count = len(cells)
+        bucket, sign = places(len(lane), lane.bar_close) if judge else (np.empty(0, np.int64), np.empty(0))
+        ran = _Ran(
+            np.zeros((count, N_SUMS)),
+            np.empty((count if returns else 0, len(lane))),
+            np.zeros((count if judge else 0, trials.N_MOMENTS)),
+            np.zeros((count if judge else 0, SKETCH)),
+        )
+        if cells.words is None:
+            calls = self._groups(lane, cells, ran, bucket, sign)
+        else:
+            jobs = min(self._jobs, count)
+            calls = [
+                partial(self._heard, lane, cells, ran, bucket, sign, range(k, count, jobs))
+                for k in range(jobs)
+            ]
+        if len(calls) == 1 or self._jobs == 1:
+            for call in calls:
+                call()
+        else:
+            with ThreadPoolExecutor(self._jobs) as pool:
+                for part in [pool.submit(call) for call in calls]:
+                    part.result()
+        return ran
+
+    def _groups(
+        self, lane: Lane, cells: Cells, ran: _Ran, bucket: I64, sign: F64
+    ) -> list[Callable[[], None]]:
+        """Return the calls that run all cells, group by group."""
+        number, held = number_of(cells.rule), lane.features
+        lists = {id(read): read for read in cells.reads}  # equal lists are one object in a sweep
+        place = {key: k for k, key in enumerate(lists)}
+        which = np.array([place[id(read)] for read in cells.reads])
+        names = {name: k for k, name in enumerate(dict.fromkeys(n for read in lists.values() for n in read))}
+        recipes = held.numbers(list(names))
+        table = [[names[name] for name in read] for read in lists.values()]
+        lengths = np.array([len(read) for read in table])
+        calls: list[Callable[[], None]] = []
+        for length in np.unique(lengths):
+            # A strategy knows its features by their place, so lists of one length run together.
+            alike = np.flatnonzero(lengths[which] == length)
+            reads = np.array([read if len(read) == length else [0] * length for read in table])
+            order, starts = _grouped(cells.vectors, which, alike)
+            given = (
+                number, held.matrix, held.lead, recipes, reads, cells.vectors, order, starts,
+                which[order[starts[:-1]]],
+            )  # fmt: skip
+            rest = (self._blank, lane.rows, self._rules, *ran[:2], bucket, sign, *ran[2:])
+            # Cells that are neighbours trade alike, so dealing evens out the work.
+            parts = min(self._jobs * _SHARES if self._jobs > 1 else 1, len(starts) - 1)
+            calls += [partial(groups_nb, *given, k, parts, *rest) for k in range(parts)]
+        return calls
+
+    def _heard(
+        self, lane: Lane, cells: Cells, ran: _Ran, bucket: I64, sign: F64, part: Iterable[int]
+    ) -> None:
         """Run some cells whose models have spoken: these lower the weight, so each is sized by itself."""
         orders, ahead = empty_orders(len(lane), 1), np.empty(len(lane) + 1, dtype=np.int32)
-        only = np.zeros(1, dtype=np.int64)
-        for cell in groups:
-            signals = lane.signals(cells[cell[0] : cell[0] + 1])
-            sized = np.ascontiguousarray(signals.transpose(1, 0, 2))
-            cells_nb(self._blank, lane.rows, sized[0], sized, only, ahead, self._rules, orders, sums, cell)
-
-    def _run(self, lane: Lane, cells: Cells, ways: I64, sized: F64, sums: F64, groups: Sequence[I64]) -> None:
-        """Run some groups in this thread."""
-        chosen = np.empty((sg.N_SIGNALS, len(lane)))
-        orders, ahead = empty_orders(len(lane), 1), np.empty(len(lane) + 1, dtype=np.int32)
-        bars = lane.rows
-        features = np.empty((0, len(lane)))
-        held: tuple[str, ...] = ()
-        for group in groups:
-            read = cells.reads[group[0]]
-            if len(read) != len(held):
-                features, held = np.empty((len(read), len(lane))), ("",) * len(read)
-            for k, name in enumerate(read):
-                if name != held[k]:
-                    features[k] = lane.features[name]
-            held = read
-            cells.rule.choose(features, cells.vectors[group[0]], chosen)
-            cells_nb(self._blank, bars, chosen, sized, ways[group], ahead, self._rules, orders, sums, group)
+        equity, bars, rules = np.empty(len(lane)), lane.rows, self._rules
+        sums = ran.sums.view(SUMS)
+        for c in part:
+            chosen = np.ascontiguousarray(lane.signals(cells[c : c + 1])[:, 0])
+            entries_nb(chosen, ahead)
+            n = ride_nb(copy_account(self._blank), bars, chosen, chosen, ahead, rules, orders)
+            settle_nb(orders, 0, n, self._capital, bars, rules, sums[c, 0], equity)
+            if len(ran.returns):
+                returns_nb(equity, self._capital, ran.returns[c])
+            if len(ran.moments):
+                returns_nb(equity, self._capital, equity)
+                trial_nb(equity, bucket, sign, ran.moments[c], ran.sketches[c])
 
     def orders(self, lane: Lane, cells: Cells) -> Orders:
         """Return the orders of C accounts."""
@@ -152,33 +227,44 @@ class FusedExecutor:
         return of_one(run.portfolio(0, freq=year(lane)))
 
     def bytes_per_bar(self, *, targets: bool) -> int:
-        """Return the memory that one bar of one account takes where each cell is a way of its own."""
-        return 8 * sg.N_SIGNALS
+        """Return the memory that one bar of one account takes: what is kept of a cell is less than this."""
+        return 1
 
     def warm_up(self, lane: Lane, cells: Cells) -> None:
         """Run the kernels."""
         self.figures(lane, cells)
 
 
-def _ways(lane: Lane, cells: Cells) -> tuple[I64, F64]:
-    """Return which way to size and protect each cell takes, (C,), and the signal rows of each, (B, S, T)."""
-    found: dict[bytes, int] = {}
-    parts = np.ascontiguousarray(cells.vectors[:, _SIZES])
-    ways = np.array([found.setdefault(part.tobytes(), len(found)) for part in parts], dtype=np.int64)
-    first = np.unique(ways, return_index=True)[1]
-    sized = np.empty((len(found), sg.N_SIGNALS, len(lane)))
-    # The shared features stand first in every cell's list.
-    names = cells.reads[0][: sg.N_SHARED_FEATURES]
-    shared = np.stack([lane.features[name] for name in names])
-    for b, c in enumerate(first):
-        size_nb(shared, cells.vectors[c], sized[b])
-    return ways, sized
+class _Ran(NamedTuple):
+    """What was kept of C cells: (C, N_SUMS), (C, T), (C, N_MOMENTS), (C, 128); (0, …) of what nobody asks."""
+
+    sums: F64
+    returns: F64
+    moments: F64
+    sketches: F64
 
 
-def _groups(cells: Cells) -> list[I64]:
-    """Return the cells that choose alike, group by group."""
-    found: dict[tuple[bytes, tuple[str, ...]], list[int]] = {}
-    own = np.delete(cells.vectors, _SIZES, axis=1)
-    for c, (part, read) in enumerate(zip(own, cells.reads, strict=True)):
-        found.setdefault((part.tobytes(), read), []).append(c)
-    return [np.array(group, dtype=np.int64) for group in found.values()]
+def _grouped(vectors: F64, which: I64, alike: I64) -> tuple[I64, I64]:
+    """Order some cells such that those that choose alike follow each other.
+
+    Parameters
+    ----------
+    vectors : (C, P) float64
+    which : (C,) int64
+        The list of features that each reads.
+    alike : (M,) int64
+        The cells.
+
+    Returns
+    -------
+    (M,) int64
+        The cells, group by group.
+    (G + 1,) int64
+        Where in them each group begins, and the last one ends.
+    """
+    own = np.delete(vectors, _SIZES, axis=1)[alike]
+    keys = np.column_stack([which[alike], own[:, (own != own[0]).any(axis=0)]])
+    order = np.lexsort(keys.T[::-1])
+    keys = keys[order]
+    begins = np.flatnonzero((keys[1:] != keys[:-1]).any(axis=1)) + 1
+    return alike[order], np.concatenate([[0], begins, [len(alike)]])

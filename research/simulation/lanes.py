@@ -3,7 +3,7 @@
 In: a request, bars, and the features that the cells read. Out: a `Lane` per symbol.
 Each symbol of a cell is an account of its own, so a lane is cut exactly as a
 backtest of that symbol alone would be: its own bars, its own first tradable bar,
-its own bars per year. Each distinct feature is computed once, over all symbols.
+its own bars per year. Each distinct row that features are made of is computed once, over all symbols.
 """
 
 from __future__ import annotations
@@ -19,10 +19,12 @@ from numpy.typing import NDArray
 
 from research.data import Panel
 from research.errors import NotEnoughHistory
+from research.features.compared import recipe
 from research.features.matrix import FeatureStream
 from research.kernels.settle import BARS
 from research.kernels.signals import N_SIGNALS
 from research.request import Prepared, Request
+from research.simulation.held import Held
 from research.strategies import Strategy
 
 __all__ = ["Cells", "Lane", "Lanes", "Words", "lay_out"]
@@ -47,6 +49,8 @@ class Lane:
         How many bars the symbol has, those before the traded span included.
     panel : Panel
         All of these bars: what a model learns from.
+    features : Held
+        The features that are held at the moment.
     """
 
     symbol: str
@@ -56,7 +60,7 @@ class Lane:
     bars_per_year: float
     own_bars: int
     panel: Panel
-    features: dict[str, F64] = field(default_factory=dict)
+    features: Held = field(default_factory=Held)
 
     def __len__(self) -> int:
         return len(self.bar_close)
@@ -67,13 +71,18 @@ class Lane:
             self,
             bar_close=self.bar_close[:n_bars],
             bars={name: values[:n_bars] for name, values in self.bars.items()},
-            features={name: values[:n_bars] for name, values in self.features.items()},
+            features=self.features.head(n_bars),
         )
 
     @cached_property
     def rows(self) -> F64:
         """The bars as the kernels of a sweep take them, (N_BARS, T)."""
         return np.stack([self.bars[name] for name in BARS])
+
+    @property
+    def lead(self) -> int:
+        """Bars before the first that may trade which features are held of, 0 or 1."""
+        return min(1, self.own_bars - len(self))
 
     def signals(self, cells: Cells) -> F64:
         """Return the signal rows of some cells, (S, C, T) float64."""
@@ -148,34 +157,50 @@ class Lanes:
 
     @cached_property
     def _rows(self) -> dict[str, NDArray[np.int64]]:
-        """The panel's rows of each lane's bars."""
+        """The panel's rows of each lane's bars, and of the one before them."""
         column = {symbol: n for n, symbol in enumerate(self.panel.symbols)}
         return {
-            lane.symbol: np.flatnonzero(~np.isnan(self.panel.close[:, column[lane.symbol]]))[-len(lane) :]
+            lane.symbol: np.flatnonzero(~np.isnan(self.panel.close[:, column[lane.symbol]]))[
+                -(lane.lead + len(lane)) :
+            ]
             for lane in self.lanes
         }
 
     def feature_bytes(self) -> int:
-        """Return the memory that one feature takes while it is computed and kept."""
-        return 8 * (len(self.panel) * len(self.panel.symbols) + sum(len(lane) for lane in self.lanes))
+        """Return the memory that one row takes while it is computed and kept."""
+        # A lane's rows are held once by name and once side by side.
+        kept = 2 * sum(len(lane) for lane in self.lanes)
+        return 8 * (len(self.panel) * len(self.panel.symbols) + kept)
 
     def hold(self, names: Iterable[str]) -> None:
-        """Compute those of the features that no lane holds yet, in one pass, and drop the others."""
-        wanted = dict.fromkeys(names)
-        held = self.lanes[0].features
-        for name in [name for name in held if name not in wanted]:
-            for lane in self.lanes:
-                del lane.features[name]
-        missing = [name for name in wanted if name not in held]
-        if not missing:
+        """Compute those rows of the features that no lane holds yet, in one pass, and drop the others."""
+        recipes = {name: recipe(name) for name in names}
+        wanted = {row.name: row for one in recipes.values() for row in one.rows}
+        held = self.lanes[0].features.rows
+        missing = [row for name, row in wanted.items() if name not in held]
+        if (
+            not missing
+            and len(wanted) == len(held)
+            and self.lanes[0].features.recipes.keys() == recipes.keys()
+        ):
             return
-        stream = FeatureStream(self.panel.symbols, missing)
-        values = stream.advance(self.panel)
+        values = FeatureStream(self.panel.symbols, missing).advance(self.panel) if missing else np.empty(0)
+        new = {row.name: k for k, row in enumerate(missing)}
         column = {symbol: n for n, symbol in enumerate(self.panel.symbols)}
         for lane in self.lanes:
-            rows = self._rows[lane.symbol]
-            for k, name in enumerate(missing):
-                lane.features[name] = values[k, column[lane.symbol], rows]
+            at, n, kept = self._rows[lane.symbol], column[lane.symbol], lane.features.rows
+            rows = {name: values[new[name], n, at] if name in new else kept[name] for name in wanted}
+            lane.features.change(recipes, rows, lane.lead)
+
+    def small(self, names: Sequence[str], n_bars: int) -> Lane:
+        """Return the first bars of the first lane, with features of bars that are as few."""
+        lane = replace(self.lanes[0].head(n_bars), own_bars=n_bars)
+        recipes = {name: recipe(name) for name in names}
+        rows = list({row.name: row for one in recipes.values() for row in one.rows}.values())
+        block = self.panel[: len(lane)]
+        values = FeatureStream(block.symbols, rows).advance(block)
+        held = dict(zip([row.name for row in rows], values[:, 0], strict=True))
+        return replace(lane, features=Held(recipes, held, 0))
 
 
 def lay_out(request: Request, bars: pl.DataFrame) -> Lanes:
@@ -202,7 +227,9 @@ def lay_out(request: Request, bars: pl.DataFrame) -> Lanes:
     lanes, notes = [], []
     for symbol in symbols:
         try:
-            alone = replace(request, symbols=[symbol]).prepare(of[symbol], account_symbols=1)
+            alone = together
+            if len(symbols) > 1:
+                alone = replace(request, symbols=[symbol]).prepare(of[symbol], account_symbols=1)
         except NotEnoughHistory as short:
             notes.append(f"{symbol} has no figures (NaN): {short}")
             continue

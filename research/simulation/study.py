@@ -16,13 +16,13 @@ import polars as pl
 from numpy.typing import NDArray
 
 from research.errors import BadValue, NotEnoughHistory, UnknownName
-from research.features.catalogue import feature
-from research.features.matrix import FeatureStream
+from research.features.compared import recipe
 from research.kernels.belief import N_PREDICTIONS
 from research.request import Request
 from research.simulation.choices import Point, answers
 from research.simulation.figures import Executor
 from research.simulation.grid import Grid, decode
+from research.simulation.held import Held
 from research.simulation.lanes import Cells, Lane, Lanes, Words, lay_out
 from research.simulation.lessons import Lessons, lessons_of
 from research.strategies import Strategy
@@ -58,7 +58,7 @@ def needs(rule: Strategy, grid: Grid) -> Needs:
     def ask(point: Point) -> tuple[tuple[str, ...], int, str]:
         try:
             read = rule.features(point)
-            return read, max(feature(name).lookback for name in read), ""
+            return read, max([recipe(name).lookback for name in read]), ""
         # Whatever a strategy raises is told with the cell, and the others run.
         except Exception as problem:  # noqa: BLE001
             return (), 0, spoken(problem)
@@ -194,11 +194,8 @@ class Study:
 
     def warm_up(self) -> None:
         """Run a few bars through everything, so that compilation counts neither as time nor as memory."""
-        lane = self.lanes.lanes[0].head(8)
-        block = self.lanes.panel[: len(lane)]
         first = next(i for i in range(len(self.grid)) if i not in self.needs.broken)
-        values = FeatureStream(block.symbols, self.reads[first]).advance(block)
-        lane = replace(lane, features=dict(zip(self.reads[first], values[:, 0], strict=True)))
+        lane = self.lanes.small(self.reads[first], 8)
         silent = Words(lane.bar_close, np.full((N_PREDICTIONS, len(lane)), np.nan))
         words = None if self.lessons is None else [silent]
         # Whatever this cell raises, it raises again in its chunk, where it is recorded.
@@ -211,7 +208,7 @@ class Study:
     def bench(self) -> Study:
         """Return what every worker needs once: the bars and the axes, and no cell."""
         empty = np.empty(0, dtype=np.int64)
-        lanes = replace(self.lanes, lanes=tuple(replace(lane, features={}) for lane in self.lanes.lanes))
+        lanes = replace(self.lanes, lanes=tuple(replace(lane, features=Held()) for lane in self.lanes.lanes))
         grid = replace(self.grid, cells=np.empty((0, len(self.grid.axes))), index=empty)
         lessons = None if self.lessons is None else self.lessons.of(grid, (), ())
         return replace(

@@ -7,10 +7,11 @@ from numpy.typing import NDArray
 
 from research.kernels.jit import njit
 from research.kernels.signals import (
+    GATE,
     N_SHARED_FEATURES,
     P_ALLOW_SHORT,
     choose_nb,
-    known_nb,
+    unknown_nb,
 )
 from research.strategies.base import Parameter, Params, Strategy
 
@@ -25,17 +26,16 @@ def ma_crossover_nb(
     out: NDArray[np.float64],
 ) -> None:
     """Enter when the fast mean crosses above the slow one on this bar; exit when it crosses below."""
+    short = params[P_ALLOW_SHORT] > 0.0
+    unknown_nb(features, out)
+    # Without branches, so that it vectorises: a sweep asks this once per pair of windows.
     for j in range(features.shape[1]):
         cross = features[N_SHARED_FEATURES, j]
         closes = 1.0 if cross < 0.0 else (-1.0 if cross > 0.0 else 0.0)
-        side, gate = 0.0, 1.0
-        if known_nb(features, j):
-            gate = 2.0
-            if cross > 0.0:
-                side, gate = 1.0, 0.0
-            elif cross < 0.0 and params[P_ALLOW_SHORT] > 0.0:
-                side, gate = -1.0, 0.0
-        choose_nb(side, closes, gate, out, j)
+        unknown = out[GATE, j] != 0.0
+        wants = (cross > 0.0 or (short and cross < 0.0)) and not unknown
+        gate = 1.0 if unknown else (0.0 if wants else 2.0)
+        choose_nb(-closes if wants else 0.0, closes, gate, out, j)
 
 
 def _reads(params: Params) -> tuple[str, ...]:

@@ -6,9 +6,13 @@ from polars.testing import assert_frame_equal
 
 from research.data import load_sample
 from research.errors import BadValue
+from research.evidence.metrics import equity_stats
+from research.evidence.moments import moments
+from research.evidence.trials import sketches
 from research.execution import Execution
 from research.simulation.backtest import run_unified_backtest
 from research.simulation.figures import FIGURES
+from research.simulation.fused import FusedExecutor
 from research.simulation.sweep import sweep
 from tests.studies.parity import SMALL, compare
 
@@ -80,3 +84,39 @@ def test_a_portfolio_is_vectorbts_own(bars):
     assert ours.total_return() == theirs.total_return()
     row = one.metrics.filter(fast=5, slow=60).row(0, named=True)
     assert row["sharpe_ratio"] == pytest.approx(float(ours.sharpe_ratio()), rel=1e-10)
+
+
+def test_trials_are_made_of_the_returns(bars):
+    """Moments to 1e-10, sketches to the half-precision they are kept in; the returns are the backtest's."""
+    grid = {"fast": [5, 10], "slow": [20, 60], "trail": [0.05, 0.1], "max_weight": [0.0, 0.9]}
+    execution = Execution(allow_short=True)
+    swept = sweep(
+        bars, "ma_crossover", grid, symbols=["AAPL", "IBM"], params={"allow_short": 1}, execution=execution,
+        engine="fused", progress=False,
+    )  # fmt: skip
+    study, executor = swept.study, swept.study.executor
+    assert isinstance(executor, FusedExecutor)
+    study.lanes.hold(dict.fromkeys(name for read in study.reads for name in read))
+    for lane in study.lanes.lanes:
+        cells = study.cells(lane, np.arange(len(study.grid)))
+        returns = executor.returns(lane, cells)
+        assert returns.shape == (len(lane), 16)
+        found, sketched = executor.trials(lane, cells)
+        told = moments(returns)
+        assert found.periods == told.periods == len(lane)
+        for name in ("sharpe", "skewness", "kurtosis", "autocorrelation"):
+            np.testing.assert_allclose(getattr(found, name), getattr(told, name), rtol=1e-10, atol=1e-12)
+        assert np.isnan(found.sharpe).sum() == 8, "accounts without weight have no variance"
+        wanted = sketches(returns, lane.bar_close)
+        np.testing.assert_allclose(sketched.astype(float), wanted.astype(float), rtol=0, atol=2.0**-11)
+        assert (sketched == wanted).mean() > 0.999
+        for c in (1, 7, 15):
+            params = study.grid.params(c)
+            alone = run_unified_backtest(
+                lane.symbol, bars=bars, strategy="ma_crossover", params={**params, "allow_short": 1},
+                execution=execution,
+            )  # fmt: skip
+            equity = np.concatenate([[1e5], alone.equity["equity"].to_numpy()])
+            np.testing.assert_allclose(returns[:, c], np.diff(equity) / equity[:-1], rtol=0, atol=1e-13)
+            figures = equity_stats(np.asarray(1e5 * np.cumprod(1 + returns[:, c])), 1e5, lane.bars_per_year)
+            assert figures["sharpe_ratio"] == pytest.approx(alone.stats["sharpe_ratio"], rel=1e-9)
