@@ -189,7 +189,8 @@ class Lessons:
         """Say what was learned, and what the models met."""
         why = f" and each distinct {', '.join(names)}" if (names := self.teachers()) else ""
         count = f"{self.learned}" if self.learned == len(self) else f"{self.learned} of {len(self)}"
-        notes = [f"{count} learners were fitted: one per symbol{why}; the rest acts after the model"]
+        were = "learner was" if count == "1" else "learners were"
+        notes = [f"{count} {were} fitted: one per symbol{why}; the rest acts after the model"]
         return notes + [note + (f" ({n} learners)" if n > 1 else "") for note, n in self._said.items()]
 
 
