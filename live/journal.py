@@ -12,30 +12,20 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from live.orders import Order
+from live.place import ELSE, Connect, connect, is_begun, made, require_place
 from live.rows import BarRecord, Event, order_of, order_row, text_of
 from live.schema import APPLICATION_ID, DDL, INSERT, ORDERS, VERSION
 from research.errors import OnepathError, OutputError, SnapshotMismatch
 
-__all__ = ["Connect", "Journal", "connect"]
-
-Connect = Callable[[Path], sqlite3.Connection]
-_ELSE = "it was left as it is, name another with --journal"
-
-
-def connect(path: Path) -> sqlite3.Connection:
-    """Open a SQLite file that says yes to nothing until it is on the disk."""
-    db = sqlite3.connect(path, isolation_level=None, timeout=5.0)
-    db.execute("PRAGMA synchronous = FULL")
-    return db
+__all__ = ["Journal"]
 
 
 class Journal:
@@ -74,51 +64,21 @@ class Journal:
             The file is no journal, is damaged, or is of another version. It is left as it is.
         """
         path = Path(path)
-        if not path.parent.is_dir():
-            raise OutputError(f"journal {path}: there is no folder {path.parent}; make it or name another")
-        if path.is_dir():
-            raise OutputError(f"journal {path}: must be a file, was a folder; name a file in it")
-        place = path if path.exists() else path.parent
-        if not os.access(place, os.W_OK):
-            raise OutputError(f"journal {path}: {place} cannot be written; name another with --journal")
+        require_place(path)
         journal = cls(path, connect)
         if not path.exists() or path.stat().st_size == 0:
             return journal
         try:
             journal._db = connect(path)
-            begun = journal._look()
+            begun = is_begun(path, journal.rows)
         except sqlite3.Error as problem:
-            raise SnapshotMismatch(f"journal {path} cannot be read ({problem}); {_ELSE}") from problem
+            raise SnapshotMismatch(f"journal {path} cannot be read ({problem}); {ELSE}") from problem
         except OnepathError:
             journal.close()
             raise
         if not begun:  # a run that was killed while making its journal leaves a database without a table
             journal.close()
         return journal
-
-    def _look(self) -> bool:
-        """Refuse what is no journal; say whether it has been begun."""
-        ours, version, tables = (
-            self.rows(query)[0][0]
-            for query in (
-                "PRAGMA application_id",
-                "PRAGMA user_version",
-                "SELECT count(*) FROM sqlite_master",
-            )
-        )
-        if tables == 0 and ours == 0 and version == 0:
-            return False
-        if ours != APPLICATION_ID:
-            raise SnapshotMismatch(f"journal {self.path} is a database of another program; {_ELSE}")
-        if version != VERSION:
-            raise SnapshotMismatch(
-                f"journal {self.path} must have schema version {VERSION} for this onepath, was {version}; "
-                "use the onepath that made it, or name another with --journal"
-            )
-        fault = self.rows("PRAGMA quick_check(1)")[0][0]
-        if fault != "ok":
-            raise SnapshotMismatch(f"journal {self.path} is damaged ({' '.join(fault.split())}); {_ELSE}")
-        return True
 
     @property
     def is_new(self) -> bool:
@@ -138,33 +98,6 @@ class Journal:
             self._db = None
 
     # --- writing -------------------------------------------------------------------------------
-
-    @contextmanager
-    def _made(self) -> Iterator[None]:
-        """Make the file; take it away again if it cannot be filled."""
-        try:
-            self.path.touch(exist_ok=False)  # fails if another runner makes it at this very moment
-        except FileExistsError:
-            ours = False
-        except OSError as problem:
-            raise OutputError(
-                f"journal {self.path} cannot be made ({problem.strerror}); name another with --journal"
-            ) from problem
-        else:
-            ours = True
-        try:
-            self._db = self._connect(self.path)
-            self._db.execute("PRAGMA journal_mode = WAL")
-            yield
-        except (OutputError, sqlite3.Error) as problem:
-            self.close()
-            if ours:
-                for end in ("", "-wal", "-shm"):
-                    Path(f"{self.path}{end}").unlink(missing_ok=True)
-            cause = problem.__cause__ or problem
-            raise OutputError(
-                f"journal {self.path} cannot be made ({cause}); name another with --journal"
-            ) from problem
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
@@ -207,15 +140,19 @@ class Journal:
         **more : str
             Further facts for the table `meta`.
         """
-        with self._made(), self._transaction() as db:
-            for statement in DDL:
-                db.execute(statement)
-            db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-            db.execute(f"PRAGMA user_version = {VERSION}")
-            meta = {"settings": json.dumps(settings), "kernels": kernels, **more}
-            db.executemany(INSERT["meta"], meta.items())
-            _write_events(db, events, None, None)
-            db.execute(INSERT["snapshot"], (bar, kernels, hashlib.sha256(state).hexdigest(), state))
+        try:
+            with made(self.path, self._connect) as self._db, self._transaction() as db:
+                for statement in DDL:
+                    db.execute(statement)
+                db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+                db.execute(f"PRAGMA user_version = {VERSION}")
+                meta = {"settings": json.dumps(settings), "kernels": kernels, **more}
+                db.executemany(INSERT["meta"], meta.items())
+                _write_events(db, events, None, None)
+                db.execute(INSERT["snapshot"], (bar, kernels, hashlib.sha256(state).hexdigest(), state))
+        except OutputError:
+            self._db = None
+            raise
 
     def record(self, bars: Sequence[BarRecord], state: bytes) -> None:
         """Write bars, their orders and the engine's state after the last of them, in one transaction."""
@@ -267,9 +204,9 @@ class Journal:
                 raise OutputError(
                     f"journal {self.path} is kept by another program ({problem}); try again when it has ended"
                 ) from problem
-            raise SnapshotMismatch(f"journal {self.path} cannot be read ({problem}); {_ELSE}") from problem
+            raise SnapshotMismatch(f"journal {self.path} cannot be read ({problem}); {ELSE}") from problem
         except sqlite3.DatabaseError as problem:
-            raise SnapshotMismatch(f"journal {self.path} cannot be read ({problem}); {_ELSE}") from problem
+            raise SnapshotMismatch(f"journal {self.path} cannot be read ({problem}); {ELSE}") from problem
 
     def meta(self, key: str) -> str:
         """Return a fact that was written when the journal was begun."""
@@ -292,7 +229,7 @@ class Journal:
                 "--journal"
             )
         if hashlib.sha256(state).hexdigest() != digest:
-            raise SnapshotMismatch(f"journal {self.path} is damaged (its snapshot's hash differs); {_ELSE}")
+            raise SnapshotMismatch(f"journal {self.path} is damaged (its snapshot's hash differs); {ELSE}")
         return bytes(state)
 
     def _there(self, table: str, rows: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
@@ -300,7 +237,7 @@ class Journal:
         if len(rows) != 1:
             raise SnapshotMismatch(
                 f"journal {self.path} is damaged (its table {table} has {len(rows)} rows, "
-                f"1 was written); {_ELSE}"
+                f"1 was written); {ELSE}"
             )
         return rows
 

@@ -19,7 +19,8 @@ import polars as pl
 from live.broker import Broker, SimulatedBroker
 from live.continuation import digest_of, require_bars, require_settings, settings_of
 from live.feed import ReplayFeed
-from live.journal import Connect, Journal, connect
+from live.journal import Journal
+from live.place import Connect, connect
 from live.rows import Event, text_of
 from live.runner import Runner
 from research.engine import UnifiedTradingEngine

@@ -6,7 +6,8 @@ import sqlite3
 import pytest
 
 from live.broker import SimulatedBroker
-from live.journal import Journal, connect
+from live.journal import Journal
+from live.place import connect
 from live.replay import open_replay
 from live.rows import Event
 from live.schema import VERSION
