@@ -25,7 +25,7 @@ _RULES: Final[Mapping[str, tuple[float, float, str]]] = {
     "min_labels": (30, 1_000_000, "settled labels before the first fit"),
     "max_rows": (30, 10_000_000, "rows that a fit is thinned to"),
     "share": (0.0, 0.5, "weight that Fixed-Share spreads over all experts at each label"),
-    "ridge": (0.0, 1e6, "pull of the calibration toward leaving probabilities alone"),
+    "ridge": (0.01, 1e6, "pull of the calibration toward leaving probabilities alone"),
     "window": (20, 100_000, "bars of the confidence rank"),
     "duel_labels": (1, 1_000_000, "labels on which champion and challenger are compared"),
     "drift_labels": (30, 1_000_000, "settled predictions before drift is watched for"),
@@ -65,7 +65,8 @@ class LearningSettings:
     share : float
         Fixed-Share's α.
     ridge : float
-        L2 pull of the Platt calibration, per effective label.
+        L2 pull of the Platt calibration, per effective label; above 0, since without it a first label or
+        two have no finite fit.
     confidence : "rank" or "probability"
         Trailing percentile of |p − base rate|, or max(p, 1 − p).
     window : int

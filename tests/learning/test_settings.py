@@ -26,7 +26,7 @@ from research.learning.settings import CORE, LearningSettings, model_features
         ({"max_rows": 29}, "`max_rows` must be a whole number from 30"),
         ({"share": 0.6}, r"`share` must be a number from 0 to 0\.5, was 0\.6"),
         ({"share": float("nan")}, "`share` must be a number"),
-        ({"ridge": -1.0}, "`ridge` must be a number from 0"),
+        ({"ridge": 0.0}, r"`ridge` must be a number from 0\.01 to 1e\+06, was 0\.0"),
         ({"window": "wide"}, "`window` must be a whole number from 20 to 100000, was 'wide'"),
         ({"duel_labels": 0}, "`duel_labels` must be a whole number from 1"),
         ({"drift_labels": 1}, "`drift_labels` must be a whole number from 30"),
