@@ -23,11 +23,10 @@ from research.data.bars import conform, validate_bars
 from research.data.history import Instant, bound
 from research.data.panel import Panel, PanelBuilder
 from research.data.sessions import periods_per_year
-from research.errors import ArtifactError, BadValue, DataError, NotEnoughHistory, UnknownName
+from research.errors import BadValue, DataError, NotEnoughHistory, UnknownName
 from research.execution import Execution
 from research.features.matrix import FeatureStream
-from research.learning.manifest import first_difference
-from research.saved import Saved, read_models
+from research.prepared import Prepared, after_training
 from research.strategies import Strategy, strategy_named
 
 if TYPE_CHECKING:
@@ -39,48 +38,6 @@ TRAIN_FRACTION = 0.3
 # Parameters that change what is made of a prediction, never the trades that labels come from.
 _ACCOUNT_ONLY = frozenset({"bars_per_year", "vol_target", "max_weight", "risk_cap", "risk_aversion"})
 _CASH_BUFFER = 0.95  # of equity that is spread over the symbols, so that an opening gap can still be paid
-
-
-@dataclass(frozen=True)
-class Prepared:
-    """A request held against bars.
-
-    Attributes
-    ----------
-    panel : Panel
-        Every bar from the first known one to the end of the span. Features are
-        always computed from here, so a later start does not change a bit.
-    first : int
-        Row of the first bar in the span.
-    trade_from : int
-        Row of the first bar whose close may decide a trade; the bars of the span
-        before it are reserved for training.
-    params : dict
-        All of the strategy's parameters, defaults filled in.
-    bars_per_year : float
-        Measured on the bars before the first that may trade.
-    notes : tuple of str
-        What the user must be told about these bars.
-    builder : PanelBuilder
-        What laid out the panel: later bars continue it.
-    model : Saved, optional
-        A trained model that the run begins with; the panel then begins after the last bar it has seen.
-    """
-
-    panel: Panel
-    first: int
-    trade_from: int
-    params: dict[str, float]
-    bars_per_year: float
-    notes: tuple[str, ...]
-    builder: PanelBuilder
-    model: Saved | None = None
-
-    @property
-    def trade_from_instant(self) -> np.datetime64:
-        """`bar_close` of the first bar that may decide a trade."""
-        instant: np.datetime64 = self.panel.bar_close[self.trade_from]
-        return instant
 
 
 @dataclass(frozen=True)
@@ -187,7 +144,7 @@ class Request:
         bars = bars.filter(pl.col("symbol").is_in(symbols))
         until = bars if end is None else bars.filter(pl.col("bar_close") <= end)
         if self.model is not None:
-            return self._after_training(until, symbols, start)
+            return after_training(self, until, symbols, start)
         builder = PanelBuilder(symbols)
         panel = builder.push(until)  # a symbol may have no bar before the end
         return self._cut(builder, panel, start, account_symbols)
@@ -201,47 +158,6 @@ class Request:
             "execution": asdict(self.execution),
             "labels": {name: value for name, value in params.items() if name not in _ACCOUNT_ONLY},
         }
-
-    def _after_training(self, bars: pl.DataFrame, symbols: Sequence[str], start: datetime | None) -> Prepared:
-        """Lay out the bars after those that a trained model has seen."""
-        assert self.model is not None
-        saved = read_models(self.model, self.expects(symbols))
-        kept = saved.facts["learner"]["settings"]
-        if self.learning is not None and (differs := first_difference(kept, self.learning.facts())):
-            raise BadValue(
-                f"a trained model keeps the learning settings it was trained with, and of those in "
-                f"{self.model} {differs} as asked for; leave the settings out, or train anew"
-            )
-        last = saved.last_bar
-        builder = saved.builder()
-        assert last is not None, "a trained model has seen bars"
-        if builder.last_bar != last:
-            raise ArtifactError(
-                f"{self.model}: the model must hold closes and factors of its last bar, {last!s:.10}, holds "
-                f"those of {builder.last_bar}; train it again"
-            )
-        seen = pl.col("bar_close") <= pl.lit(last).dt.replace_time_zone("UTC")
-        if "adj_factor" in bars.columns:
-            builder.reanchor(bars.filter(seen))
-        panel = builder.push(bars.filter(~seen))
-        first = 0
-        if start is not None:
-            begin = np.datetime64(start.replace(tzinfo=None), "us")
-            if begin <= last:
-                raise BadValue(
-                    f"`start` must be after {last!s:.10}, the last bar that the model in {self.model} has "
-                    f"seen, was {self.start}; start later, or train on earlier bars"
-                )
-            first = int(np.searchsorted(panel.bar_close, begin))
-        if len(panel) - first < 2:
-            raise NotEnoughHistory(
-                f"the span after the model's last bar, {last!s:.10}, holds {max(len(panel) - first, 0)} bars "
-                "and a run needs 2; bring later bars, or train on fewer"
-            )
-        bars_per_year = saved.facts["params"]["bars_per_year"]
-        params = self.resolve(len(symbols), bars_per_year)
-        note = f"the model in {self.model} has seen bars to {last!s:.10}; none after is reserved for training"
-        return Prepared(panel, first, first, params, bars_per_year, (note,), builder, saved)
 
     def _symbols(self, bars: pl.DataFrame) -> list[str]:
         known = bars["symbol"].unique().sort().to_list()

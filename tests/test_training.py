@@ -84,6 +84,19 @@ def test_a_run_that_begins_with_it_is_the_run_that_went_on(folder, trained, bars
     assert len(set(result.spoken.models)) > 1
 
 
+def test_bars_of_another_delivery_are_anchored_by_those_already_seen(folder, bars):
+    """The vendor re-bases `adj_factor` with each dividend; without a bar to compare, that is told."""
+    plain = replace(TRAINING, learning=None, end="2006-06-30", model=folder)
+    rebased = bars.with_columns(adj_factor=pl.col("adj_factor") * 0.5)
+    after = bars.filter(pl.col("bar_close").dt.date() > pl.date(2005, 6, 30))
+    once = plain.prepare(bars)
+    for given, notes in ((rebased, 1), (after, 2)):
+        now = plain.prepare(given)
+        assert now.panel.factor.tobytes() == once.panel.factor.tobytes()
+        assert len(now.notes) == notes
+    assert "no bar to 2005-06-30 is given, so `adj_factor` is taken to go on" in now.notes[1]
+
+
 def test_a_replay_that_begins_with_it_and_is_restarted_is_the_backtest(asked, bars, tmp_path):
     result = backtest(asked, bars)
     assert result.orders.height > 3
