@@ -2,12 +2,11 @@
 
 For each block of bars, however long (live is a block of one):
 
-1. `PanelBuilder` aligns and adjusts the new bars from what it carries.
-2. `FeatureStream` continues every feature the strategy reads.
-3. A strategy that has a model asks its `OnlineLearner`, which learns from every settled candidate.
-4. The strategy turns feature rows, and what the model said, into signal rows, close by close.
-5. `scan_nb` walks the bars: what was decided at the last close fills at this open,
-   protection acts inside the bar, and at the close the next intents are decided.
+1. `Intake` aligns and adjusts the new bars from what it carries.
+2. `Reader` continues every feature that the strategy reads, asks its model, if it has one, and lets it
+   turn both into signal rows, close by close.
+3. `trade` walks the bars: what was decided at the last close fills at this open, protection acts inside
+   the bar, and at the close the next intents are decided.
 
 Nothing in here knows whether the bars are old or new.
 """
@@ -21,9 +20,10 @@ import numpy as np
 import polars as pl
 
 from research.advance import Advance
-from research.data.panel import Panel, PanelBuilder
-from research.errors import BadValue, DataError, NotEnoughHistory, SnapshotMismatch
+from research.data.panel import Panel
+from research.errors import BadValue, NotEnoughHistory, SnapshotMismatch
 from research.execution import Execution
+from research.intake import Intake
 from research.kernels.account import new_account
 from research.kernels.jit import kernel_hash
 from research.learning.seams import Seams
@@ -116,7 +116,6 @@ class UnifiedTradingEngine:
         self.learning = None if self.strategy.model is None else learning or _default_learning()
         self.jobs, self.alter, self.on_bars = jobs, alter, on_bars
         self.seams = seams or Seams()
-        self.last_bar: np.datetime64 | None = None
         self.symbols: tuple[str, ...] = ()
         if symbols is not None:
             self._begin(symbols)
@@ -150,7 +149,7 @@ class UnifiedTradingEngine:
     def _begin(self, symbols: Sequence[str]) -> None:
         self.symbols = tuple(symbols)
         self.account = new_account(len(self.symbols), self.initial_capital)
-        self.builder = PanelBuilder(self.symbols)
+        self.intake = Intake(self.symbols)
         self.reader = Reader(
             self.strategy,
             self.params,
@@ -162,6 +161,11 @@ class UnifiedTradingEngine:
             on_bars=self.on_bars,
             seams=self.seams,
         )
+
+    @property
+    def last_bar(self) -> np.datetime64 | None:
+        """`bar_close` of the last bar advanced over; None before the first."""
+        return self.intake.last_bar if self.symbols else None
 
     @property
     def learner(self) -> OnlineLearner | None:
@@ -203,21 +207,8 @@ class UnifiedTradingEngine:
             self._begin(
                 block.symbols if isinstance(block, Panel) else block["symbol"].unique().sort().to_list()
             )
-        panel = self.seams.panel(block if isinstance(block, Panel) else self._laid_out(block))
-        self._require_next(panel)
-        read = self.reader.read(panel)
-        if len(panel):
-            self.last_bar = panel.bar_close[-1]
-        return self._walked(panel, read, fill)
-
-    def _laid_out(self, bars: pl.DataFrame) -> Panel:
-        """Return a block's bars as a panel that continues those before it."""
-        if self.builder.last_bar != self.last_bar:
-            raise BadValue(
-                f"a bar table must continue another, and the bars to {self.last_bar} came as a panel, which "
-                "says nothing of the adjustment after it; give panels on, or tables from the first bar"
-            )
-        return self.builder.push(bars)
+        panel = self.seams.panel(self.intake.take(block))
+        return self._walked(panel, self.reader.read(panel), fill)
 
     def train_models(self, history: Panel | pl.DataFrame) -> Advance:
         """Learn from bars without trading them; the first close that may trade is the one after.
@@ -251,28 +242,8 @@ class UnifiedTradingEngine:
         return brought
 
     def reanchor(self, bars: pl.DataFrame) -> None:
-        """Tell that bars come from a newer delivery, whose `adj_factor` may have been re-based since.
-
-        Parameters
-        ----------
-        bars : DataFrame
-            That delivery's bars up to the last one advanced over; see `PanelBuilder.reanchor`.
-        """
-        if "adj_factor" in bars.columns and bars.height:
-            self.builder.reanchor(bars)
-
-    def _require_next(self, panel: Panel) -> None:
-        """Refuse a block that does not continue those before it."""
-        if panel.symbols != self.symbols:
-            raise BadValue(
-                f"a block must hold the engine's symbols {', '.join(self.symbols)}, was "
-                f"{', '.join(panel.symbols)}; build it with the same `symbols`"
-            )
-        if len(panel) and self.last_bar is not None and panel.bar_close[0] <= self.last_bar:
-            raise DataError(
-                f"bars must be later than {self.last_bar}, the last one advanced over, was "
-                f"{panel.bar_close[0]}; give each bar once"
-            )
+        """Tell that bars come from a newer delivery, see `Intake.reanchor`."""
+        self.intake.reanchor(bars)
 
     def repeat(self, run: Advance) -> Advance:
         """Take a block again that an engine of the same request took, without learning it again.

@@ -88,7 +88,7 @@ def pack(engine: UnifiedTradingEngine) -> Saved:
         "last_bar": None if engine.last_bar is None else str(engine.last_bar),
     }
     files = {
-        _BUILDER: engine.builder.snapshot(),
+        _BUILDER: engine.intake.builder.snapshot(),
         _STREAM: engine.reader.stream.snapshot(),
         _ACCOUNT: buffer.getvalue(),
     }
@@ -102,9 +102,9 @@ def pack(engine: UnifiedTradingEngine) -> Saved:
 
 def load_models(engine: UnifiedTradingEngine, saved: Saved) -> None:
     """Let an engine that has seen no bar go on where another one stood; the account stays as it is."""
-    engine.builder = saved.builder()
+    engine.intake.builder = saved.builder()
     engine.reader.stream = FeatureStream.restore(saved.files[_STREAM])
-    engine.last_bar = saved.last_bar
+    engine.intake.last_bar = saved.last_bar
     if engine.learner is not None:
         from research.learning import kept
 

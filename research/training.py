@@ -88,7 +88,7 @@ def train(
     engine = UnifiedTradingEngine.of(request, prepared, on_bars=on_bars)
     brought = engine.train_models(prepared.panel)
     # Whoever goes on from here lays out later bars: by the closes and factors that these end with.
-    engine.builder = prepared.builder
+    engine.intake.builder = prepared.builder
     assert brought.spoken is not None
     assert engine.learning is not None
     saved = pack(engine)
