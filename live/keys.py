@@ -1,0 +1,177 @@
+"""Who we are at the broker, and whether the money is real: credentials, host, mode. Decided once.
+
+In: the command's wish, the environment, a settings file. Out: an `Access`, or one line that says what is
+missing. Nothing here is ever written to a log: keys show as stars wherever an `Access` is printed.
+
+Live trading needs three things that agree, each said in another place, so that no single slip spends money:
+
+=======================  ========================================
+`--live`                 on the command line
+`ONEPATH_LIVE=yes`       in the environment
+`live = true`            in the settings file
+=======================  ========================================
+
+None of them is paper trading. Some of them is a contradiction and is refused, never guessed.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+import platformdirs
+from pydantic import SecretStr
+
+from research.errors import BadValue, KeysRefused
+
+__all__ = ["Access", "access", "settings_file"]
+
+_TRADING: Final = {False: "https://paper-api.alpaca.markets", True: "https://api.alpaca.markets"}
+_DATA: Final = "https://data.alpaca.markets"
+_LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
+_KNOWN: Final = frozenset({"key", "secret", "live"})
+
+
+@dataclass(frozen=True)
+class Access:
+    """How to reach an account.
+
+    Attributes
+    ----------
+    key, secret : SecretStr
+        Print as stars.
+    live : bool
+        Whether the money is real.
+    trading, data : str
+        Hosts, without the API's version.
+    """
+
+    key: SecretStr
+    secret: SecretStr
+    live: bool
+    trading: str
+    data: str
+
+    @property
+    def prefix(self) -> str:
+        """How the ids of its orders begin."""
+        return "LV-" if self.live else "PP-"
+
+
+def settings_file() -> Path:
+    """Return where the settings file is, by the system's convention."""
+    return platformdirs.user_config_path("onepath", appauthor=False) / "alpaca.toml"
+
+
+def access(
+    *,
+    live: bool = False,
+    host: str | None = None,
+    environment: Mapping[str, str] | None = None,
+    file: Path | None = None,
+) -> Access:
+    """Return the access that command, environment and settings file agree on.
+
+    Parameters
+    ----------
+    live : bool
+        Whether the command says `--live`.
+    host : str, optional
+        A broker on this machine to trade with on paper, such as ``http://127.0.0.1:8765``.
+    environment : mapping, optional
+        Default: the process's. Reads ``APCA_API_KEY_ID``, ``APCA_API_SECRET_KEY`` and ``ONEPATH_LIVE``.
+    file : Path, optional
+        Default: `settings_file`. TOML: `key`, `secret`, `live`. The environment's keys come first.
+
+    Raises
+    ------
+    KeysRefused
+        A key is missing, or the file can be read by others.
+    BadValue
+        Opt-ins that disagree, or a host that is not allowed.
+    """
+    told = os.environ if environment is None else environment
+    written = _written(settings_file() if file is None else file)
+    said = {
+        "--live": live,
+        "ONEPATH_LIVE=yes": _switch(told.get("ONEPATH_LIVE", "")),
+        "live = true in the settings file": bool(written.get("live", False)),
+    }
+    if any(said.values()) and not all(said.values()):
+        missing = ", ".join(name for name, given in said.items() if not given)
+        raise BadValue(
+            f"live trading needs three agreeing opt-ins, missing: {missing}; give all, or none for paper"
+        )
+    is_live = all(said.values())
+    keys = {
+        "key": told.get("APCA_API_KEY_ID") or written.get("key"),
+        "secret": told.get("APCA_API_SECRET_KEY") or written.get("secret"),
+    }
+    for name, variable in (("key", "APCA_API_KEY_ID"), ("secret", "APCA_API_SECRET_KEY")):
+        if not isinstance(keys[name], str) or not str(keys[name]).strip():
+            raise KeysRefused(
+                f"no API {name}: set {variable}, or `{name}` in {settings_file() if file is None else file}"
+            )
+    trading, data = _hosts(is_live, host)
+    return Access(SecretStr(str(keys["key"])), SecretStr(str(keys["secret"])), is_live, trading, data)
+
+
+def _switch(text: str) -> bool:
+    """Return whether the environment's opt-in is given; anything but yes, no and nothing is refused."""
+    word = text.strip().casefold()
+    if word not in {"", "no", "yes"}:
+        raise BadValue(f"ONEPATH_LIVE must be yes or no, was {text!r}; unset it for paper trading")
+    return word == "yes"
+
+
+def _hosts(live: bool, host: str | None) -> tuple[str, str]:
+    """Return the hosts of trading and data: the broker's own, or a broker on this very machine."""
+    if host is None:
+        return _TRADING[live], _DATA
+    parts = urlsplit(host)
+    if parts.scheme not in {"http", "https"} or parts.hostname not in _LOOPBACK or parts.username:
+        raise BadValue(
+            f"a host must be on this machine, such as http://127.0.0.1:8765, was {host!r}; "
+            "leave it out for Alpaca's own"
+        )
+    if live:
+        raise BadValue(f"live trading has one host, {_TRADING[True]}, was {host!r}; leave --host out")
+    return host.rstrip("/"), host.rstrip("/")
+
+
+def _written(file: Path) -> Mapping[str, Any]:
+    """Return what the settings file says; nothing if there is none."""
+    try:
+        found = file.stat()
+    except FileNotFoundError:
+        return {}
+    except OSError as problem:
+        raise KeysRefused(
+            f"{file} cannot be read ({problem.strerror}); make it readable to you alone"
+        ) from problem
+    # Keys in it are money: only its owner may read it, and its owner is us.
+    if hasattr(os, "getuid") and (
+        found.st_mode & (stat.S_IRWXG | stat.S_IRWXO) or found.st_uid != os.getuid()
+    ):
+        raise KeysRefused(
+            f"{file} must be readable to you alone, has mode {stat.S_IMODE(found.st_mode):o}; chmod 600 it"
+        )
+    try:
+        told = tomllib.loads(file.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as problem:
+        # Never the text itself: the line that is wrong may be the secret.
+        raise KeysRefused(
+            f"{file} is no TOML ({type(problem).__name__}); write key, secret and live"
+        ) from None
+    strange = sorted(set(told) - _KNOWN)
+    if strange:
+        raise KeysRefused(f"{file} must hold key, secret and live alone, has {', '.join(strange)}; drop them")
+    if not isinstance(told.get("live", False), bool):
+        raise KeysRefused(f"`live` in {file} must be true or false; write it without quotes")
+    return told
