@@ -6,8 +6,10 @@ In: the sessions of an exchange. Out: is it open, when does it open or close nex
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
+from copy import copy
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from functools import cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -34,16 +36,13 @@ class Calendar:
     def __init__(self, sessions):
         self._set(list(sessions))
 
-    @classmethod
-    def of(cls, exchange: str = "XNYS") -> Calendar:
-        """Take an exchange's sessions from exchange_calendars."""
-        from research.data.sessions import sessions
-
-        known = sessions(exchange)
-        rows = zip(known.dates.tolist(), known.opens.tolist(), known.closes.tolist(), strict=True)
-        return cls(Session(d, o.replace(tzinfo=UTC), c.replace(tzinfo=UTC)) for d, o, c in rows)
+    @staticmethod
+    def of(exchange: str = "XNYS") -> Calendar:
+        """Take an exchange's sessions from exchange_calendars; each call gives a calendar of its own."""
+        return copy(_calendar(exchange))
 
     def _set(self, sessions):
+        # New lists, never changed in place: copies of a calendar share them.
         self._sessions: list[Session] = sorted(sessions, key=lambda s: s.open)
         self._opens = [s.open for s in self._sessions]
         self._closes = [s.close for s in self._sessions]
@@ -97,3 +96,12 @@ class Calendar:
             }
             for s in self.between(first, last)
         ]
+
+
+@cache
+def _calendar(exchange: str) -> Calendar:
+    from research.data.sessions import sessions
+
+    known = sessions(exchange)
+    rows = zip(known.dates.tolist(), known.opens.tolist(), known.closes.tolist(), strict=True)
+    return Calendar(Session(d, o.replace(tzinfo=UTC), c.replace(tzinfo=UTC)) for d, o, c in rows)
