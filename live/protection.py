@@ -1,0 +1,222 @@
+"""What must rest at the broker to protect a position, and when it must be replaced.
+
+In: a position and the levels that the kernel has in force for it (`P_QTY`, `P_PROTECT`,
+`P_TARGET` of its account, or `I_HELD`, `I_PROTECT`, `I_GOAL` of an intent). Out: the order
+wanted, an OCO of a limit and a stop or one of the two alone; and, beside what rests
+there already, what to do.
+
+Prices are rounded to the tick outwards: a selling stop down, a selling limit up, so that
+the order executes at exactly those prices of the tick at which the kernel's level is
+touched, no sooner. A level is compared as the kernel compares it: the tick whose float
+is not beyond the level's.
+
+Brokers rest no fraction of a share: the whole shares are protected, and what is left over
+is said. One order rests at a time; it is replaced when its size changes, or when the stop
+moves in favour by a tick, never to loosen it.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+from enum import StrEnum
+
+from live.risk_form import tick_of
+from research.errors import BadValue
+
+__all__ = ["Protection", "Step", "next_step", "order_fields", "refuse_fractions", "wanted"]
+
+ZERO = Decimal(0)
+
+
+@dataclass(frozen=True, slots=True)
+class Protection:
+    """A protective order.
+
+    Attributes
+    ----------
+    symbol : str
+    side : int
+        Of the order: −1 protects a long position, +1 a short one.
+    quantity : Decimal
+        Whole shares, > 0.
+    stop, target : Decimal or None
+        USD on the tick; at least one of them.
+    """
+
+    symbol: str
+    side: int
+    quantity: Decimal
+    stop: Decimal | None
+    target: Decimal | None
+
+
+class Step(StrEnum):
+    """What to do about a position's protection."""
+
+    KEEP = "keep"
+    PLACE = "place"
+    REPLACE = "replace"
+    CANCEL = "cancel"
+    EXIT = "exit"  # the price is beyond the stop already: the broker would refuse it, and the kernel is out
+
+
+def _below(level: float) -> Decimal:
+    """Return the highest price on the tick that is not above a level, as floats compare."""
+    exact = Decimal(level)
+    tick = tick_of(exact)
+    price = exact.quantize(tick, ROUND_FLOOR)
+    # 97.1 is 97.0999…: its own tick has the same float, and is touched with it.
+    return price + tick if float(price + tick) <= level else price
+
+
+def _above(level: float) -> Decimal:
+    """Return the lowest price on the tick that is not below a level, as floats compare."""
+    exact = Decimal(level)
+    tick = tick_of(exact)
+    price = exact.quantize(tick, ROUND_CEILING)
+    return price - tick if float(price - tick) >= level else price
+
+
+def _level(name: str, symbol: str, level: float) -> float | None:
+    if math.isnan(level):
+        return None
+    if not (math.isfinite(level) and 0 < level < 10**12):
+        raise BadValue(f"{name} of {symbol} must be a price > 0, was {level:g}; look at the account's state")
+    return level
+
+
+def wanted(symbol: str, held: float, stop: float, target: float) -> tuple[Protection | None, Decimal]:
+    """Return the order that protects a position, and the shares that none can protect.
+
+    Parameters
+    ----------
+    symbol : str
+    held : float
+        Shares, signed; 0 is flat.
+    stop, target : float
+        USD; the levels in force, NaN none. The stop is the tighter of the fixed and the trailing one.
+
+    Returns
+    -------
+    (Protection or None, Decimal)
+        None if nothing is held, less than a share is, or there is no level; the fraction of a share
+        left over, where there is a level to protect it at.
+
+    Raises
+    ------
+    BadValue
+        A level or a position that is no number.
+
+    Examples
+    --------
+    >>> order, left = wanted("IBM", 10.0, 97.123, 110.001)
+    >>> order.side, order.quantity, order.stop, order.target, left
+    (-1, Decimal('10'), Decimal('97.12'), Decimal('110.01'), Decimal('0'))
+    """
+    if not math.isfinite(held):
+        raise BadValue(f"position of {symbol} must be a number, was {held:g}; look at the account's state")
+    low, high = _level("stop", symbol, stop), _level("target", symbol, target)
+    if held == 0 or (low is None and high is None):
+        return None, ZERO
+    shares = abs(Decimal(held))
+    whole = shares.to_integral_value(ROUND_FLOOR)
+    if whole == 0:
+        return None, shares
+    long = held > 0
+    stop_price = None if low is None else (_below if long else _above)(low)
+    target_price = None if high is None else (_above if long else _below)(high)
+    side = -1 if long else 1
+    return Protection(symbol, side, whole, stop_price, target_price), shares - whole
+
+
+def _better(new: Decimal | None, old: Decimal | None, side: int) -> bool:
+    """Say whether a stop is nearer to the market than another, or is there where none was."""
+    if new is None or old is None:
+        return old is None and new is not None
+    return (new - old) * -side > 0
+
+
+def next_step(resting: Protection | None, want: Protection | None, last: Decimal | None) -> Step:
+    """Say what to do, given what rests at the broker and what is wanted.
+
+    Parameters
+    ----------
+    resting : Protection or None
+        Open at the broker, with the shares that it may still execute.
+    want : Protection or None
+        From `wanted`, of the same symbol.
+    last : Decimal or None
+        The last price, USD; None not known.
+
+    Returns
+    -------
+    Step
+        EXIT wherever the last price is at or beyond the wanted stop.
+
+    Examples
+    --------
+    >>> old, _ = wanted("IBM", 10.0, 97.0, 110.0)
+    >>> new, _ = wanted("IBM", 10.0, 97.009, 110.0)
+    >>> str(next_step(old, new, Decimal(100)))  # less than a tick
+    'keep'
+    >>> new, _ = wanted("IBM", 10.0, 97.01, 110.0)
+    >>> str(next_step(old, new, Decimal(100)))
+    'replace'
+    """
+    if want is None:
+        return Step.KEEP if resting is None else Step.CANCEL
+    if last is not None and want.stop is not None and (last - want.stop) * -want.side <= 0:
+        return Step.EXIT
+    if resting is None:
+        return Step.PLACE
+    resized = (resting.side, resting.quantity) != (want.side, want.quantity)
+    aimed = resting.target is None and want.target is not None
+    if resized or aimed or _better(want.stop, resting.stop, want.side):
+        return Step.REPLACE
+    return Step.KEEP
+
+
+def order_fields(order: Protection, client_id: str) -> dict[str, object]:
+    """Return the body of the request that places a protective order.
+
+    Two levels make an OCO order, whose type is "limit" by the broker's rule; one makes a plain order.
+    All rest until cancelled, which the broker does after 90 days.
+
+    Examples
+    --------
+    >>> order_fields(Protection("IBM", -1, Decimal(10), Decimal("97.12"), None), "XX-1")["stop_price"]
+    '97.12'
+    """
+    body: dict[str, object] = {
+        "symbol": order.symbol,
+        "qty": str(order.quantity),
+        "side": "sell" if order.side < 0 else "buy",
+        "time_in_force": "gtc",
+        "client_order_id": client_id,
+    }
+    if order.stop is not None and order.target is not None:
+        legs = {
+            "take_profit": {"limit_price": str(order.target)},
+            "stop_loss": {"stop_price": str(order.stop)},
+        }
+        return body | {"type": "limit", "order_class": "oco"} | legs
+    if order.stop is not None:
+        return body | {"type": "stop", "stop_price": str(order.stop)}
+    return body | {"type": "limit", "limit_price": str(order.target)}
+
+
+def refuse_fractions(*, fractional: bool, protected: bool) -> None:
+    """Refuse settings that would ask the broker to rest a fraction of a share.
+
+    Raises
+    ------
+    BadValue
+        Fractional shares together with stops or targets.
+    """
+    if fractional and protected:
+        raise BadValue(
+            "fractional shares must not be traded with stops or targets that rest at the broker, which takes "
+            "whole shares only; switch fractional off, or the strategy's stop, target and trail"
+        )
