@@ -15,7 +15,6 @@ Every request is counted against our own rate limit; the last of it is kept for 
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -23,10 +22,8 @@ from decimal import Decimal
 from typing import Any, Final
 from urllib.parse import quote
 
-import stamina
-
+from live.line import Line
 from live.orders import Outcome
-from live.pace import Pace
 from live.payloads import (
     BrokerOrder,
     BrokerPosition,
@@ -36,12 +33,11 @@ from live.payloads import (
     orders_of,
     positions_of,
 )
-from live.talk import Reply, Talk
-from research.errors import KeysRefused, OnepathError, Unreachable
+from live.talk import Reply
+from research.errors import OnepathError, Unreachable
 
 __all__ = ["AlpacaAccount", "BrokerClock", "OrderConflict", "Said"]
 
-_PATIENCE: Final = 9.0  # seconds that a question may take in all
 _PAGE: Final = 500  # orders that one answer can list
 _AMOUNTS: Final = {"qty": "quantity", "limit_price": "limit", "stop_price": "stop"}
 _WORDS: Final = {"symbol": "symbol", "type": "kind", "time_in_force": "time_in_force"}
@@ -49,10 +45,6 @@ _WORDS: Final = {"symbol": "symbol", "type": "kind", "time_in_force": "time_in_f
 
 class OrderConflict(OnepathError):
     """The broker holds another order under an id of ours: somebody else mints them, or we did."""
-
-
-class _Again(Exception):
-    """No answer yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,23 +80,18 @@ class AlpacaAccount:
 
     Parameters
     ----------
-    talk : Talk
+    line : Line
         To the trading host.
-    pace : Pace, optional
-    patience : float
-        Seconds after which a question is given up.
     """
 
-    def __init__(self, talk: Talk, pace: Pace | None = None, patience: float = _PATIENCE) -> None:
-        self._talk = talk
-        self._pace = pace or Pace()
-        self._patience = patience
+    def __init__(self, line: Line) -> None:
+        self._line = line
 
     # --- reading -------------------------------------------------------------------------------
 
     def account(self) -> Mapping[str, Any]:
         """Return the account as the broker tells of it; its fields are text, or missing."""
-        return _mapping("account", self._read("/account"))
+        return _mapping("account", self._line.read("/account"))
 
     def clock(self) -> BrokerClock:
         """Return the broker's clock.
@@ -114,7 +101,7 @@ class AlpacaAccount:
         Unreachable
             An answer without these four; without them nobody knows whether the market is open.
         """
-        told = _mapping("clock", self._read("/clock"))
+        told = _mapping("clock", self._line.read("/clock"))
         now, begin, end = (instant_of(told.get(name)) for name in ("timestamp", "next_open", "next_close"))
         is_open = told.get("is_open")
         if now is None or begin is None or end is None or not isinstance(is_open, bool):
@@ -124,16 +111,16 @@ class AlpacaAccount:
     def calendar(self, first: date, last: date) -> list[Mapping[str, Any]]:
         """Return the sessions from a day to a day: date, open and close as Eastern wall time."""
         span = {"start": first.isoformat(), "end": last.isoformat()}
-        return [_mapping("session", row) for row in _listed("calendar", self._read("/calendar", span))]
+        return [_mapping("session", row) for row in _listed("calendar", self._line.read("/calendar", span))]
 
     def asset(self, symbol: str) -> Mapping[str, Any] | None:
         """Return what the broker says of a symbol; None if it does not know it."""
-        found = self._read(f"/assets/{quote(symbol, safe='')}")
+        found = self._line.read(f"/assets/{quote(symbol, safe='')}")
         return None if found is None else _mapping("asset", found)
 
     def positions(self) -> tuple[BrokerPosition, ...]:
         """Return what is held."""
-        return positions_of(_listed("positions", self._read("/positions")))
+        return positions_of(_listed("positions", self._line.read("/positions")))
 
     def open_orders(self) -> tuple[BrokerOrder, ...]:
         """Return all orders that may still fill, legs inside the orders they belong to.
@@ -144,7 +131,7 @@ class AlpacaAccount:
             More than one answer can list: which are missing is not known.
         """
         query = {"status": "open", "limit": _PAGE, "nested": "true"}
-        rows = _listed("orders", self._read("/orders", query))
+        rows = _listed("orders", self._line.read("/orders", query))
         if len(rows) >= _PAGE:
             raise Unreachable(
                 f"{_PAGE} open orders or more, of which the rest is not listed; cancel some by hand"
@@ -159,7 +146,7 @@ class AlpacaAccount:
         Unreachable
             The answer is about no order, or about another one.
         """
-        found = self._read("/orders:by_client_order_id", {"client_order_id": client_id})
+        found = self._line.read("/orders:by_client_order_id", {"client_order_id": client_id})
         if found is None:
             return None
         order = order_of(found)
@@ -185,7 +172,7 @@ class AlpacaAccount:
             The credentials are not taken; the order was not placed.
         """
         client_id = str(fields["client_order_id"])
-        reply = self._write("POST", "/orders", fields)
+        reply = self._line.write("POST", "/orders", fields)
         if reply.status == 422:
             # It may say that the id is taken: then an order of ours has arrived before.
             return self._known(client_id, fields, reply)
@@ -193,11 +180,11 @@ class AlpacaAccount:
 
     def replace(self, broker_id: str, fields: Mapping[str, object]) -> Said:
         """Change an order's quantity or levels, once; the answer is the order that takes its place."""
-        return self._said(self._write("PATCH", f"/orders/{quote(broker_id, safe='')}", fields), None)
+        return self._said(self._line.write("PATCH", f"/orders/{quote(broker_id, safe='')}", fields), None)
 
     def cancel(self, broker_id: str) -> Said:
         """Ask for an order's end, once; that it has ended is known from the order alone."""
-        reply = self._write("DELETE", f"/orders/{quote(broker_id, safe='')}", None, urgent=True)
+        reply = self._line.write("DELETE", f"/orders/{quote(broker_id, safe='')}", None, urgent=True)
         return Said(Outcome.ACCEPTED) if reply.good else _unanswered(reply)
 
     # -------------------------------------------------------------------------------------------
@@ -226,51 +213,6 @@ class AlpacaAccount:
                 "see who else trades this account"
             )
         return Said(Outcome.ACCEPTED, order)
-
-    def _read(self, path: str, query: Mapping[str, object] | None = None) -> object:
-        """Return the answer to a question; None if what was asked for does not exist."""
-        until = time.monotonic() + self._patience
-        reply = Reply(None, None, f"GET {path}: not asked")
-        retries = stamina.retry_context(
-            on=_Again, attempts=5, timeout=self._patience, wait_initial=0.2, wait_max=2.0, wait_jitter=0.2
-        )
-        try:
-            for attempt in retries:
-                with attempt:
-                    left = until - time.monotonic()
-                    wait = self._pace.take()
-                    if wait > 0.0 or left <= 0.0:
-                        reply = Reply(None, None, f"GET {path}: our own rate limit, {wait:.0f} s to wait")
-                        raise _Again
-                    reply = self._heard(self._talk.ask("GET", path, query, seconds=left))
-                    if reply.good:
-                        return reply.body
-                    if reply.status == 404:
-                        return None
-                    if not reply.refused:
-                        raise _Again
-        except _Again:
-            pass
-        raise Unreachable(f"no answer from the broker ({reply.problem}); it is asked again at the next turn")
-
-    def _write(
-        self, method: str, path: str, fields: Mapping[str, object] | None, *, urgent: bool = False
-    ) -> Reply:
-        wait = self._pace.take(urgent=urgent)
-        if wait > 0.0:
-            return Reply(429, None, f"{method} {path}: our own rate limit, {wait:.0f} s to wait", wait)
-        return self._heard(self._talk.ask(method, path, fields))
-
-    def _heard(self, reply: Reply) -> Reply:
-        """Keep what every reply may ask: silence for a while, or other credentials."""
-        if reply.wait > 0.0:
-            self._pace.hold(reply.wait)
-        if reply.status == 401:
-            raise KeysRefused(
-                "the broker does not take these credentials (401); check key and secret, and that paper keys "
-                "go with the paper host"
-            )
-        return reply
 
 
 def _unanswered(reply: Reply) -> Said:

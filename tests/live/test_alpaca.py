@@ -6,6 +6,7 @@ import pytest
 from alpaca.trading.client import TradingClient
 
 from live.alpaca import AlpacaAccount, OrderConflict
+from live.line import Line
 from live.orders import Outcome
 from live.pace import Pace
 from live.talk import Talk
@@ -40,7 +41,7 @@ def talk(fake):
 
 @pytest.fixture
 def account(talk):
-    return AlpacaAccount(talk, patience=3.0)
+    return AlpacaAccount(Line(talk, patience=3.0))
 
 
 def resolved(account, fake):
@@ -156,7 +157,7 @@ def test_a_question_is_asked_again_until_it_is_answered(account, fake, kind):
 
 def test_a_question_that_nobody_answers_ends(fake, talk):
     fake.fault("GET /v2/account", "503", times=0)
-    account = AlpacaAccount(talk, patience=1.0)
+    account = AlpacaAccount(Line(talk, patience=1.0))
     began = time.monotonic()
     with pytest.raises(Unreachable, match="no answer from the broker"):
         account.account()
@@ -167,13 +168,13 @@ def test_a_list_that_is_none_never_reads_as_nothing_held(fake, talk):
     fake.fault("GET /v2/positions", "edit", times=0, args={"set": {"": {"message": "later"}}})
     fake.fault("GET /v2/positions", "null", times=0)
     with pytest.raises(Unreachable):
-        AlpacaAccount(talk, patience=0.5).positions()
+        AlpacaAccount(Line(talk, patience=0.5)).positions()
 
 
 def test_too_many_requests_silence_us_as_long_as_asked(fake, talk):
     pace = Pace()
     fake.settings.rate_limit = 1
-    account = AlpacaAccount(talk, pace, patience=0.5)
+    account = AlpacaAccount(Line(talk, pace, patience=0.5))
     account.account()
     said = account.submit(ORDER)
     assert said.outcome is Outcome.UNKNOWN
@@ -185,7 +186,7 @@ def test_too_many_requests_silence_us_as_long_as_asked(fake, talk):
 
 def test_nobody_listens(fake, talk):
     fake.stop()
-    account = AlpacaAccount(talk, patience=0.5)
+    account = AlpacaAccount(Line(talk, patience=0.5))
     assert account.submit(ORDER).outcome is Outcome.UNKNOWN
     with pytest.raises(Unreachable):
         account.positions()

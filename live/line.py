@@ -1,0 +1,97 @@
+"""A line to one of Alpaca's hosts: questions are asked until they are answered, orders are sent once.
+
+In: a `Talk`. Out: the answer to a question, or `Unreachable`; the one reply to something sent. Credentials
+that are refused end it at once, whatever was asked. All of it at our own pace.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Final
+
+import stamina
+
+from live.pace import Pace
+from live.talk import Reply, Talk
+from research.errors import KeysRefused, Unreachable
+
+__all__ = ["Line"]
+
+_PATIENCE: Final = 9.0  # seconds that a question may take in all
+
+
+class _Again(Exception):
+    """No answer yet."""
+
+
+class Line:
+    """Questions and orders to one host.
+
+    Parameters
+    ----------
+    talk : Talk
+    pace : Pace, optional
+        Our own rate limit; lines of one account share it.
+    patience : float
+        Seconds after which a question is given up.
+    """
+
+    def __init__(self, talk: Talk, pace: Pace | None = None, patience: float = _PATIENCE) -> None:
+        self._talk = talk
+        self._pace = pace or Pace()
+        self._patience = patience
+
+    def read(self, path: str, query: Mapping[str, object] | None = None) -> object:
+        """Return the decoded answer to a question; None if what was asked for does not exist.
+
+        Raises
+        ------
+        Unreachable
+            No answer that could be read, in the time there was, or a refusal.
+        KeysRefused
+            The credentials are not taken.
+        """
+        until = time.monotonic() + self._patience
+        reply = Reply(None, None, f"GET {path}: not asked")
+        retries = stamina.retry_context(
+            on=_Again, attempts=5, timeout=self._patience, wait_initial=0.2, wait_max=2.0, wait_jitter=0.2
+        )
+        try:
+            for attempt in retries:
+                with attempt:
+                    left = until - time.monotonic()
+                    wait = self._pace.take()
+                    if wait > 0.0 or left <= 0.0:
+                        reply = Reply(None, None, f"GET {path}: our own rate limit, {wait:.0f} s to wait")
+                        raise _Again
+                    reply = self._heard(self._talk.ask("GET", path, query, seconds=left))
+                    if reply.good:
+                        return reply.body
+                    if reply.status == 404:
+                        return None
+                    if not reply.refused:
+                        raise _Again
+        except _Again:
+            pass
+        raise Unreachable(f"no answer from the broker ({reply.problem}); it is asked again at the next turn")
+
+    def write(
+        self, method: str, path: str, fields: Mapping[str, object] | None, *, urgent: bool = False
+    ) -> Reply:
+        """Send something, once; `urgent` requests may use what is kept of the rate for them."""
+        wait = self._pace.take(urgent=urgent)
+        if wait > 0.0:
+            return Reply(429, None, f"{method} {path}: our own rate limit, {wait:.0f} s to wait", wait)
+        return self._heard(self._talk.ask(method, path, fields))
+
+    def _heard(self, reply: Reply) -> Reply:
+        """Keep what every reply may ask: silence for a while, or other credentials."""
+        if reply.wait > 0.0:
+            self._pace.hold(reply.wait)
+        if reply.status == 401:
+            raise KeysRefused(
+                "the broker does not take these credentials (401); check key and secret, and that paper keys "
+                "go with the paper host"
+            )
+        return reply

@@ -1,0 +1,144 @@
+"""Bars from the vendor over real sockets: what is complete, what is left out, and what is said of it."""
+
+from datetime import UTC, date, datetime, timedelta
+
+import polars as pl
+import pytest
+from alpaca.data.historical import StockHistoricalDataClient
+
+from live.line import Line
+from live.talk import Talk
+from live.vendor import fetch
+from research.errors import BadValue, Unreachable
+from tests.fake_alpaca import FakeAlpaca
+from tests.fake_alpaca.worlds import AAA, at, daily, minutes, week
+
+FIRST = date(2026, 3, 1)
+BARS = "GET /v2/stocks/bars"
+
+
+@pytest.fixture
+def fake():
+    """Stand a minute after Friday's early close."""
+    with FakeAlpaca(daily(), start=at(4, "13:01"), calendar=week()) as server:
+        yield server
+
+
+def line_to(fake):
+    return Line(
+        Talk(lambda: StockHistoricalDataClient("key", "secret", url_override=fake.url, raw_data=True), 1.0),
+        patience=2.0,
+    )
+
+
+def ask(fake, symbols=("AAA", "BBB"), **more):
+    return fetch(line_to(fake), symbols, FIRST, fake.clock.now(), **more)
+
+
+def closes(found, symbol="AAA"):
+    return found.bars.filter(pl.col("symbol") == symbol)["bar_close"].to_list()
+
+
+def test_days_close_when_their_sessions_do(fake):
+    found = ask(fake)
+    ours = found.bars.filter(pl.col("symbol") == "AAA")
+    assert list(ours.select("open", "high", "low", "close").rows()) == AAA
+    # The real calendar's close: that Friday is a whole day there, so its bar is not over.
+    assert closes(found)[:4] == [at(day, "16:00") for day in range(4)]
+    assert (found.missing, found.faults) == ((), ())
+
+
+def test_the_running_session_is_left_out(fake):
+    with FakeAlpaca(daily(), start=at(1, "12:00"), calendar=week()) as running:
+        assert len(closes(ask(running))) == 1
+
+
+def test_pages_are_followed_to_their_end(fake):
+    whole = ask(fake)
+    fake.settings.page = 2
+    assert ask(fake).bars.equals(whole.bars)
+
+
+def test_pages_without_end_are_left(fake):
+    fake.settings.page = 2
+    fake.fault(BARS, "repeat_page", times=0)
+    with pytest.raises(Unreachable, match="do not end"):
+        ask(fake)
+    assert fake.log.count(BARS) < 10
+
+
+def test_what_the_vendor_does_not_know_is_named(fake):
+    found = ask(fake, ("AAA", "GONE"))
+    assert found.missing == ("GONE",)
+    assert len(closes(found)) == 4
+
+
+def test_no_bars_at_all(fake):
+    found = ask(fake, ("GONE",))
+    assert (found.bars.height, found.missing) == (0, ("GONE",))
+    fake.fault(BARS, "edit", times=0, args={"set": {"bars": None}})
+    assert ask(fake).missing == ("AAA", "BBB")
+
+
+@pytest.mark.parametrize("bad", [{"c": -1.0}, {"h": 0.0}, {"l": 1e9}, {"v": -5.0}, {"c": None}, {"o": "NaN"}])
+def test_a_bar_that_breaks_a_rule_is_left_out_and_told(fake, bad):
+    edit = {"set": {f"bars.AAA.1.{name}": value for name, value in bad.items()}}
+    fake.fault(BARS, "edit", times=0, args=edit)
+    found = ask(fake)
+    assert at(1, "16:00") not in closes(found)
+    assert len(closes(found)) == 3
+    assert len(closes(found, "BBB")) == 4
+    assert len(found.faults) == 1
+    assert found.faults[0].startswith("AAA, 2026-03-03 21:00 UTC: ")
+
+
+def test_a_bar_that_comes_twice_is_taken_once(fake):
+    fake.fault("data", "repeat", times=0, match={"symbol": "AAA"})
+    assert closes(ask(fake)) == [at(day, "16:00") for day in range(4)]
+
+
+def test_fields_that_are_new_change_nothing(fake):
+    whole = ask(fake)
+    fake.fault(BARS, "edit", times=0, args={"set": {"novelty": 1, "bars.AAA.0.zz": [2]}})
+    assert ask(fake).bars.equals(whole.bars)
+
+
+def test_splits_make_the_factor():
+    table = daily().with_columns(
+        adj_factor=pl.when((pl.col("symbol") == "AAA") & (pl.col("bar_close") < at(2)))
+        .then(0.5)
+        .otherwise(1.0)
+    )
+    with FakeAlpaca(table, start=at(3, "16:01"), calendar=week()) as fake:
+        found = ask(fake).bars.filter(pl.col("symbol") == "AAA")
+    assert found["adj_factor"].to_list() == [0.5, 0.5, 1.0, 1.0]
+    assert found["close"].to_list() == [row[3] for row in AAA[:4]]
+
+
+def test_minutes_close_at_their_end():
+    with FakeAlpaca(minutes(30), start=at(0, "10:00"), calendar=week()) as fake:
+        found = ask(fake, ("AAA",), interval="1Min")
+    first = at(0, "09:30") + timedelta(minutes=1)
+    assert closes(found) == [first + timedelta(minutes=k) for k in range(30)]
+
+
+def test_feed_and_adjustment_are_always_said(fake):
+    ask(fake, feed="sip")
+    told = [(call.query["feed"], call.query["adjustment"]) for call in fake.log.of(BARS)]
+    assert told == [("sip", "raw"), ("sip", "all")]
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        ({"interval": "2Day"}, "`interval` must be one of"),
+        ({"feed": "bloomberg"}, "`feed` must be one of"),
+        ({"symbols": ()}, "at least one symbol"),
+    ],
+)
+def test_what_cannot_be_asked_is_refused(fake, more, words):
+    with pytest.raises(BadValue, match=words):
+        ask(fake, **more)
+    with pytest.raises(BadValue, match="`end` must carry a time zone"):
+        fetch(line_to(fake), ["AAA"], FIRST, datetime(2026, 3, 3))  # noqa: DTZ001
+    assert fetch(line_to(fake), ["AAA"], FIRST, datetime(2026, 3, 3, tzinfo=UTC)).bars.height == 1
