@@ -115,15 +115,11 @@ def fetch(
         adj_factor=pl.col("adjusted") / pl.col("close")
     )
     unpaired = table.filter(pl.col("adj_factor").is_null())
-    faults += [
-        f"{s}, {t:%Y-%m-%d %H:%M} UTC: no adjusted bar"
-        for s, t in unpaired.select("symbol", "bar_close").rows()
-    ]
+    faults += [_fault(*row, "no adjusted bar") for row in unpaired.select("symbol", "bar_close").rows()]
+    table = table.drop_nulls("adj_factor").sort("symbol", "bar_close")
     dropped = DroppedRows()
-    bars = validate_bars(
-        table.drop_nulls("adj_factor").sort("symbol", "bar_close"), on_bad="drop", dropped=dropped
-    )
-    faults += _told(dropped)
+    bars = validate_bars(table, on_bad="drop", dropped=dropped)
+    faults += [_fault(*row) for row in dropped.rows.select("symbol", "bar_close", "rule").rows()]
     have = set(bars["symbol"].unique().to_list())
     return Delivery(bars, tuple(s for s in wanted if s not in have), tuple(faults))
 
@@ -176,12 +172,8 @@ def _closed(rows: pl.DataFrame, interval: str, end: datetime, faults: list[str])
     return table.drop("t", "why").filter(pl.col("bar_close") <= end)
 
 
-def _told(dropped: DroppedRows) -> list[str]:
-    """Return what the bar table refused, one line each."""
-    return [
-        f"{s}, {t:%Y-%m-%d %H:%M} UTC: {why}"
-        for s, t, why in dropped.rows.select("symbol", "bar_close", "rule").rows()
-    ]
+def _fault(symbol: str, close: datetime, why: str) -> str:
+    return f"{symbol}, {close:%Y-%m-%d %H:%M} UTC: {why}"
 
 
 def _stamp(instant: date | datetime) -> str:
