@@ -58,7 +58,7 @@ class Done:
     failed: tuple[Failure, ...]
 
 
-def plan(study: Study, memory_mb: float, todo: I64) -> list[Chunk]:
+def plan(study: Study, memory_mb: float, todo: I64, most: int | None = None) -> list[Chunk]:
     """Cut some cells into chunks that fit the budget; chunks with the same features follow each other.
 
     Parameters
@@ -67,6 +67,8 @@ def plan(study: Study, memory_mb: float, todo: I64) -> list[Chunk]:
     memory_mb : float
     todo : (M,) int64
         The cells that are to run, ascending.
+    most : int, optional
+        Cells that a chunk may have; default: the executor's.
 
     Raises
     ------
@@ -80,10 +82,11 @@ def plan(study: Study, memory_mb: float, todo: I64) -> list[Chunk]:
     executor = study.executor
     targets = study.most("target") > 0.0 or study.most("target_atr") > 0.0
     account = bars * executor.bytes_per_bar(targets=targets)
+    most = min(executor.most_cells, most or executor.most_cells)
     out: list[Chunk] = []
     held = max(1.0, min(_FEATURE_SHARE * budget / feature, executor.most_features))
     for group, names, rows in _groups(study, todo, held):
-        size = int(min((budget - rows * feature) // account, executor.most_cells))
+        size = int(min((budget - rows * feature) // account, most))
         if size < 1:
             need = (_RESERVE + said + rows * feature + account) / _MB
             raise BudgetError(

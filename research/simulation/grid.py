@@ -21,7 +21,7 @@ from research.simulation.axes import axis_of
 from research.simulation.choices import Constraint, allowed
 from research.strategies import Strategy
 
-__all__ = ["MOST_COMBINATIONS", "Grid", "build_grid", "decode"]
+__all__ = ["MOST_COMBINATIONS", "Grid", "build_grid", "decode", "whole"]
 
 F64 = NDArray[np.float64]
 I64 = NDArray[np.int64]
@@ -183,9 +183,9 @@ def build_grid(
             f"`grid` must name at least one parameter and its values, was {grid!r}; "
             f'write it like {{"{next(iter(strategy.own))}": [1, 2]}}'
         )
-    if sample is not None and not _whole(sample, 1):
+    if sample is not None and not whole(sample, 1):
         raise BadValue(f"`sample` must be a whole number ≥ 1, was {sample!r}; leave it out to run all cells")
-    if not _whole(seed, 0):
+    if not whole(seed, 0):
         raise BadValue(f"`seed` must be a whole number ≥ 0, was {seed!r}; it chooses the random subset")
     fixed: dict[str, float] = {}
     for name, value in (params or {}).items():
@@ -230,7 +230,8 @@ def build_grid(
     return Grid(axes, decode(axes, index), fixed, left_out, complaint, index, subset)
 
 
-def _whole(value: object, least: int) -> bool:
+def whole(value: object, least: int) -> bool:
+    """Say whether a value is a whole number, and not below `least`."""
     return isinstance(value, int) and not isinstance(value, bool) and value >= least
 
 

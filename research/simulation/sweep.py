@@ -13,18 +13,20 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from research.errors import BadValue
 from research.execution import Execution
 from research.request import TRAIN_FRACTION, Instant, Request
+from research.simulation.backends import Runner, most_cells, runner_named
 from research.simulation.choices import Constraint
-from research.simulation.chunks import plan, run_chunk
+from research.simulation.chunks import plan
 from research.simulation.executors import executor_named
 from research.simulation.findings import Findings
 from research.simulation.grid import build_grid
@@ -65,6 +67,9 @@ def sweep(
     progress: bool | Callable[[float, int], None] = True,
     ledger: bool | str | Path | None = True,
     store: str | Path | None = None,
+    backend: str = "local",
+    address: str | None = None,
+    workers: int | None = None,
 ) -> SweepResult:
     """Run a strategy with every combination of some parameters.
 
@@ -119,6 +124,14 @@ def sweep(
     store : str or Path, optional
         A folder in which each finished chunk is kept. The same call again, after an interruption of any
         kind, runs only what is missing; a different call is refused there.
+    backend : {"local", "dask", "ray"}
+        Who runs the chunks: this process, or the workers of a cluster, with the same figures. A worker
+        that dies loses no result. The extras `[dask]` and `[ray]` bring the libraries.
+    address : str, optional
+        Of the cluster's scheduler, like "tcp://127.0.0.1:8786" for dask, "127.0.0.1:6379" for ray;
+        default: one on this machine that ends with the sweep.
+    workers : int, optional
+        How many it has; default: one per core.
 
     Returns
     -------
@@ -171,35 +184,41 @@ def sweep(
     with ExitStack() as held:
         kept = None if store is None else held.enter_context(open_store(store, study))
         report = held.enter_context(reporting(progress, len(cells)))
-        swept = _run(study, memory_mb, report, kept)
+        runner = held.enter_context(runner_named(backend, study, address, workers))
+        swept = _run(study, runner, memory_mb, report, kept)
     return entered(swept, book)
 
 
-def _run(study: Study, memory_mb: float, report: Report, store: ChunkStore | None) -> SweepResult:
+def _run(
+    study: Study, runner: Runner, memory_mb: float, report: Report, store: ChunkStore | None
+) -> SweepResult:
     """Run what the store does not hold yet, chunk after chunk."""
     found, total = Findings(study), len(study.grid)
     if store is not None:
         for cells, done in store.finished():
             found.take(cells, done)
-    chunks = plan(study, memory_mb, np.flatnonzero(~found.finished))
+    todo = np.flatnonzero(~found.finished)
+    chunks = plan(study, memory_mb, todo, most_cells(runner, todo.size))
+    running = 0
+
+    def begin(cells: NDArray[np.int64]) -> None:
+        nonlocal running
+        running = cells.size
+        if store is not None:
+            store.begin(cells)
+
+    def told(share: float) -> None:
+        report(found.count + running * share, total)
+
     began = time.perf_counter()
-    with PeakMemory() as memory:
-        try:
-            for chunk in chunks:
-                before, size = found.count, chunk.cells.size
-
-                def told(share: float, before: int = before, size: int = size) -> None:
-                    report(before + size * share, total)
-
-                if store is not None:
-                    store.begin(chunk.cells)
-                done = run_chunk(study, chunk, told)
-                if store is not None:
-                    store.write(chunk.cells, done)
-                found.take(chunk.cells, done)
-                report(float(found.count), total)
-        except KeyboardInterrupt:
-            pass  # what is finished is the result, and its notes say what is missing
+    results = runner.run(chunks, begin, told)
+    # After Ctrl-C, what is finished is the result, and its notes say what is missing.
+    with PeakMemory() as memory, suppress(KeyboardInterrupt), closing(results):
+        for chunk, done in results:
+            if store is not None:
+                store.write(chunk.cells, done)
+            found.take(chunk.cells, done)
+            report(float(found.count), total)
     if found.count == total:
         found.require_one()
     return SweepResult.of(study, found, time.perf_counter() - began, memory.mb)

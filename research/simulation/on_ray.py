@@ -1,0 +1,122 @@
+"""A sweep's chunks on a ray cluster.
+
+In: a study; the address of a cluster, or how many workers to start here. Out: a `Runner`. The bench lies in
+ray's object store: it comes to each node once, and the workers of a node read it in place.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import uuid
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import ray
+from numpy.typing import NDArray
+
+from research.errors import BadValue, OnepathError
+from research.simulation.backends import AHEAD, RETRIES, Begin, Results, Told
+from research.simulation.chunks import Chunk, Done
+from research.simulation.study import Study
+from research.simulation.workers import packed, runs_of, seat, seated, work
+
+__all__ = ["cluster"]
+
+_LIBRARY: Any = ray  # parts of it have no types
+_STARTS = 3  # of a node on this machine, before it is given up
+
+
+def _on_worker(token: str, bench: list[Any], runs: NDArray[np.int64]) -> Done:
+    """Run a chunk; a worker's first one brings the bench."""
+    if not seated(token):
+        seat(token, ray.get(bench[0]).tobytes())
+    return work(token, runs)
+
+
+class _Ray:
+    """Runs chunks as ray tasks."""
+
+    def __init__(self, study: Study, token: str) -> None:
+        self._index = study.grid.index
+        self._token = token
+        # In a list, so that a task is given the reference and not another copy of the bench.
+        self._bench = [ray.put(np.frombuffer(packed(study), dtype=np.uint8))]
+        self._task: Any = ray.remote(num_cpus=1, max_retries=RETRIES)(_on_worker)
+
+    @property
+    def slots(self) -> int:
+        return max(1, int(_LIBRARY.cluster_resources().get("CPU", 1)))
+
+    def run(self, chunks: Sequence[Chunk], begin: Begin, told: Told) -> Results:
+        left = iter(chunks)
+        waiting: dict[Any, Chunk] = {}
+
+        def hand_out(most: int) -> None:
+            while len(waiting) < most and (chunk := next(left, None)) is not None:
+                begin(chunk.cells)
+                task = self._task.remote(self._token, self._bench, runs_of(self._index[chunk.cells]))
+                waiting[task] = chunk
+
+        try:
+            hand_out((1 + AHEAD) * self.slots)
+            while waiting:
+                (task,), _ = ray.wait(list(waiting), num_returns=1)
+                chunk = waiting.pop(task)
+                yield chunk, _result(task, chunk)
+                hand_out((1 + AHEAD) * self.slots)  # nodes may have come or gone
+        finally:
+            for task in waiting:
+                ray.cancel(task, force=False)
+
+
+def _result(task: Any, chunk: Chunk) -> Done:
+    try:
+        done: Done = ray.get(task)
+    except ray.exceptions.RayTaskError:
+        raise  # is what the chunk itself raised
+    except ray.exceptions.RayError as problem:
+        why = str(problem).strip().partition("\n")[0]
+        raise OnepathError(
+            f"the cells {chunk.cells[0]} to {chunk.cells[-1]} were given up after {RETRIES + 1} ray workers "
+            f"died over them ({why}); finished chunks are kept where there is a store"
+        ) from problem
+    return done
+
+
+@contextmanager
+def cluster(study: Study, address: str | None, workers: int | None) -> Iterator[_Ray]:
+    """Reach or start a cluster, and leave or end it."""
+    if ray.is_initialized():
+        yield _Ray(study, f"onepath-{uuid.uuid4().hex}")  # the caller's own, which stays
+        return
+    _start(address, workers)
+    try:
+        yield _Ray(study, f"onepath-{uuid.uuid4().hex}")
+    finally:
+        ray.shutdown()
+
+
+def _start(address: str | None, workers: int | None) -> None:
+    options: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
+    if address is None:
+        # "local": never a cluster that happens to run; that one must be asked for.
+        options |= {"num_cpus": workers or os.cpu_count(), "include_dashboard": False}
+    left = 1 if address else _STARTS
+    while True:
+        left -= 1
+        try:
+            ray.init(address=address or "local", **options)
+        except Exception as problem:  # ray's own are plain ones: a slow node, no cluster there, no right
+            ray.shutdown()
+            if left and "timed out during startup" in str(problem):
+                continue  # a busy machine: it gives a node 30 s
+            where = f"at {address!r}" if address else "on this machine"
+            why = str(problem).strip().partition("\n")[0]
+            raise BadValue(
+                f"no ray cluster {where} ({why}); start one with `ray start --head`, and give its address "
+                "like 127.0.0.1:6379"
+            ) from problem
+        return
