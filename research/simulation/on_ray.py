@@ -26,7 +26,7 @@ from research.simulation.workers import packed, runs_of, seat, seated, work
 __all__ = ["cluster"]
 
 _LIBRARY: Any = ray  # parts of it have no types
-_STARTS = 3  # of a node on this machine, before it is given up
+_STARTS = 5  # of a node on this machine, before it is given up
 
 
 def _on_worker(token: str, bench: list[Any], runs: NDArray[np.int64]) -> Done:
