@@ -329,8 +329,8 @@ class _Part(Lane):
         """Cut bars begin … end − 1, with the features that the lane holds now."""
         known = {field.name: getattr(lane, field.name) for field in fields(Lane)}
         known["bar_close"] = lane.bar_close[begin:end]
-        for name in ("bars", "features"):
-            known[name] = {key: values[begin:end] for key, values in known[name].items()}
+        known["bars"] = {key: values[begin:end] for key, values in lane.bars.items()}
+        known["features"] = lane.features.cut(begin, end)
         return cls(**known, closing=closing)
 
     def signals(self, cells: Cells) -> F64:

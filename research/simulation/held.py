@@ -85,7 +85,10 @@ class Held(Mapping[str, F64]):
             found.append((code, param, place[rows[0].name], place[rows[-1].name]))
         return np.array(found, dtype=np.int64).reshape(len(found), 4)
 
-    def head(self, n_bars: int) -> Held:
-        """Return the features of the first bars."""
-        rows = {name: row[: self.lead + n_bars] for name, row in self.rows.items()}
-        return Held(self.recipes, rows, self.lead)
+    def cut(self, begin: int, end: int) -> Held:
+        """Return the features of bars begin … end − 1, of each the very values."""
+        lead = min(1, self.lead + begin)
+        first = self.lead + begin - lead
+        return Held(
+            self.recipes, {name: row[first : self.lead + end] for name, row in self.rows.items()}, lead
+        )

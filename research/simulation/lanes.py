@@ -71,7 +71,7 @@ class Lane:
             self,
             bar_close=self.bar_close[:n_bars],
             bars={name: values[:n_bars] for name, values in self.bars.items()},
-            features=self.features.head(n_bars),
+            features=self.features.cut(0, n_bars),
         )
 
     @cached_property
