@@ -109,12 +109,10 @@ def returns_of(study: Study, lane: Lane, cells: I64) -> F64:
     (T, C) float64
         Fractions, from the first bar that may trade; as `returns_from` says.
     """
-    rules, capital = study.request.execution, study.request.initial_capital
-    executor = FusedExecutor(rules, capital)
+    executor = FusedExecutor(study.request.execution, study.request.initial_capital)
     out = np.empty((len(lane), cells.size))
     done = 0
     for chunk in chunks(study, cells):
-        equity = settled(executor.orders(lane, study.cells(lane, chunk)), lane, rules, capital)
-        out[:, done : done + chunk.size] = returns_from(equity, capital)
+        out[:, done : done + chunk.size] = executor.returns(lane, study.cells(lane, chunk))
         done += chunk.size
     return out

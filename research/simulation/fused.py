@@ -150,19 +150,20 @@ class FusedExecutor:
         lists = {id(read): read for read in cells.reads}  # equal lists are one object in a sweep
         place = {key: k for k, key in enumerate(lists)}
         which = np.array([place[id(read)] for read in cells.reads])
-        names = {name: k for k, name in enumerate(dict.fromkeys(n for read in lists.values() for n in read))}
+        flat = [name for read in lists.values() for name in read]
+        names = {name: k for k, name in enumerate(dict.fromkeys(flat))}
         recipes = held.numbers(list(names))
-        table = [[names[name] for name in read] for read in lists.values()]
-        lengths = np.array([len(read) for read in table])
+        numbers = np.array([names[name] for name in flat])
+        lengths = np.array([len(read) for read in lists.values()])
         calls: list[Callable[[], None]] = []
         for length in np.unique(lengths):
             # A strategy knows its features by their place, so lists of one length run together.
-            alike = np.flatnonzero(lengths[which] == length)
-            reads = np.array([read if len(read) == length else [0] * length for read in table])
-            order, starts = _grouped(cells.vectors, which, alike)
+            alike = np.flatnonzero(lengths == length)
+            reads = numbers[(np.cumsum(lengths)[alike] - length)[:, None] + np.arange(length)]
+            order, starts = _grouped(cells.vectors, which, np.flatnonzero(lengths[which] == length))
             given = (
                 number, held.matrix, held.lead, recipes, reads, cells.vectors, order, starts,
-                which[order[starts[:-1]]],
+                np.searchsorted(alike, which[order[starts[:-1]]]),
             )  # fmt: skip
             rest = (self._blank, lane.rows, self._rules, *ran[:2], bucket, sign, *ran[2:])
             # Cells that are neighbours trade alike, so dealing evens out the work.
