@@ -94,6 +94,8 @@ def replace(exchange: Exchange, order: Order, body: Mapping[str, Any]) -> Order:
     qty = checks.number(body.get("qty"), "qty") or order.qty
     if round(qty - order.filled_qty, 9) <= 0:
         raise invalid("qty must be greater than filled qty")
+    if order.parent is not None and qty != order.qty:
+        raise invalid("qty of a leg cannot be replaced")
     held = exchange.account.shares(order.symbol)
     if held * order.sign < 0 and qty - order.qty > abs(exchange.book.available(order.symbol)) + 1e-9:
         raise forbidden("insufficient qty available for order")
@@ -115,8 +117,8 @@ def replace(exchange: Exchange, order: Order, body: Mapping[str, Any]) -> Order:
     for other in (*order.siblings, *([order.parent] if order.parent else [])):
         other.siblings = [new if one is order else one for one in other.siblings]
         other.legs = [new if one is order else one for one in other.legs]
-    for leg in order.legs:
-        leg.parent = new
+    for leg in order.legs:  # they close what the order opens, or stand for the same shares
+        leg.parent, leg.qty = new, new.qty if order.order_class == "oco" else qty
     order.status, order.updated_at = "replaced", exchange.now
     exchange.tell("replaced", order)
     return new

@@ -171,7 +171,7 @@ class Exchange:
             elif other.open:
                 other.qty = round(other.filled_qty + order.remaining, 9)
         if whole and order.order_class in {"bracket", "oto"} and order.parent is None:
-            for leg in order.legs:
+            for leg in [leg for leg in order.legs if leg.open]:
                 if leg.type == "limit" or len(order.legs) == 1:
                     self.change(leg, "new")
                 self.anchor(leg)
