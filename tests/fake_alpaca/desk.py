@@ -32,7 +32,9 @@ def submit(exchange: Exchange, body: Mapping[str, Any]) -> Order:
     base = said["limit_price"] or said["stop_price"] or mark
     qty = said.pop("qty")
     if qty is None:
-        qty = math.floor(said["notional"] / (base or math.inf) * 1e9) / 1e9
+        if base is None:
+            raise invalid(f"no price of {symbol} to turn notional into shares")
+        qty = math.floor(said["notional"] / base * 1e9) / 1e9
     legs = (
         checks.levels({**body, "order_class": cls}, mark if cls == "oco" else base) if cls != "simple" else {}
     )

@@ -138,10 +138,11 @@ def _native(world: World) -> str:
 def _last(world: World, symbol: str) -> dict[str, Any] | None:
     if symbol not in world.exchange.tape.bars:
         return None
-    known = world.exchange.tape.known(symbol, world.exchange.now)
-    rows = world.view.bars(symbol, world.exchange.now, _native(world), "raw")
-    labels = {stamp(bar.label) for bar in known[-3:]}
-    whole = [row for row in rows[-3:] if row["t"] in labels or len(rows) != len(known) + 1]
+    now = world.exchange.now
+    forming = world.exchange.tape.forming(symbol, now)
+    running = stamp(forming.label) if forming else None
+    rows = world.view.bars(symbol, now, _native(world), "raw", since=now - timedelta(days=30))
+    whole = [row for row in rows if row["t"] != running]
     return whole[-1] if whole else None
 
 

@@ -13,7 +13,7 @@ from tests.fake_alpaca.settings import Refused
 from tests.fake_alpaca.worlds import at, daily, placed, week
 
 DAYS = 60
-SEEDS = range(4)
+SEEDS = range(2)
 
 
 def market(rng):

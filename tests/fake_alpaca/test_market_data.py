@@ -94,6 +94,13 @@ def test_latest_and_snapshots(fake, clients):
     assert (found.daily_bar.open, found.previous_daily_bar.close, found.latest_trade.price) == (102, 101, 102)
 
 
+def test_the_latest_bar_is_complete_even_when_one_is_missing(fake, clients):
+    fake.fault("data", "missing", at=at(1), match={"symbol": "AAA"})
+    fake.advance_to(at(2, "12:00"))
+    found = clients.data.get_stock_latest_bar(StockLatestBarRequest(symbol_or_symbols=["AAA", "BBB"]))
+    assert (found["AAA"].close, found["BBB"].timestamp.day) == (101, 3)
+
+
 def test_corporate_actions():
     rows = daily(AAA=[*AAA[:2], (52, 53, 48, 48.5), (45, 46, 44, 45.5)])
     # Two for one before Wednesday, then 0.485 (1 % of 48.5) before Thursday.

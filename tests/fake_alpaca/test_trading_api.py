@@ -141,7 +141,8 @@ def test_activities_are_the_truth_by_pages(fake, clients):
         MarketOrderRequest(symbol="AAA", notional=500, side=BUY, time_in_force=DAY),
     ],
 )
-def test_every_type_of_order_parses(clients, request_):
+def test_every_type_of_order_parses(fake, clients, request_):
+    fake.advance_to(at(0, "20:00"))
     order = clients.trading.submit_order(request_)
     assert order.type == request_.type
     assert clients.trading.get_orders()[0].id == order.id
