@@ -27,7 +27,9 @@ from live.deadline import Deadlines, Overdue
 if TYPE_CHECKING:
     from alpaca.common.rest import RESTClient
 
-__all__ = ["DEADLINE", "Reply", "Talk"]
+    from live.keys import Access
+
+__all__ = ["DEADLINE", "Reply", "Talk", "data_talk", "trading_talk"]
 
 DEADLINE: Final = 8.0
 _CONNECT, _READ = 3.05, 6.0  # seconds of one wait
@@ -205,3 +207,21 @@ def _in_words(problem: Exception | None) -> str:
     if isinstance(problem, requests.ConnectionError):
         return "the connection failed or was lost"
     return type(problem).__name__
+
+
+def trading_talk(access: Access) -> Talk:
+    """Return requests to the trading host of an account."""
+    from alpaca.trading.client import TradingClient
+
+    key, secret = access.key.get_secret_value(), access.secret.get_secret_value()
+    return Talk(
+        lambda: TradingClient(key, secret, paper=not access.live, raw_data=True, url_override=access.trading)
+    )
+
+
+def data_talk(access: Access) -> Talk:
+    """Return requests to the data host."""
+    from alpaca.data.historical import StockHistoricalDataClient
+
+    key, secret = access.key.get_secret_value(), access.secret.get_secret_value()
+    return Talk(lambda: StockHistoricalDataClient(key, secret, raw_data=True, url_override=access.data))

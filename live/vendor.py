@@ -115,7 +115,8 @@ def fetch(
         adj_factor=pl.col("adjusted") / pl.col("close")
     )
     unpaired = table.filter(pl.col("adj_factor").is_null())
-    faults += [_fault(*row, "no adjusted bar") for row in unpaired.select("symbol", "bar_close").rows()]
+    pairs = unpaired.select("symbol", "bar_close").rows()
+    faults += [_fault(symbol, close, "no adjusted bar") for symbol, close in pairs]
     table = table.drop_nulls("adj_factor").sort("symbol", "bar_close")
     dropped = DroppedRows()
     bars = validate_bars(table, on_bad="drop", dropped=dropped)

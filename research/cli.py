@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from research.cli_fetch import fetch
 from research.console import run
 from research.errors import BadValue
 from research.options import RunOptions, takes_run_options
@@ -22,6 +23,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+app.command()(fetch)
 
 
 @app.command()
