@@ -256,7 +256,7 @@ class OnlineLearner:
         failed: list[str] = []
         try:
             rows.require_classes()
-            failed = ensemble.fit(self.history, rows, bar, str(bar_close)[:16])
+            failed = ensemble.fit(self.history, rows, bar, _stamp(bar_close))
         except DataError as fault:
             # Rows that cannot be learned from today: go on with the models there are, and try next time.
             self._refused = str(fault)
@@ -276,6 +276,12 @@ class OnlineLearner:
         if len(self.ensemble.dropped) == len(self.ensemble.learners):
             whys = "; ".join(f"{name}: {why}" for name, why in self.ensemble.dropped.items())
             raise OnepathError(f"no learner is left in the mixture ({whys}); see the journal's events")
+
+
+def _stamp(bar_close: np.datetime64) -> str:
+    """Return a close as text, to the minute where that says all: models are told apart by it."""
+    text = str(bar_close)
+    return text if text[16:].strip(":0.") else text[:16]
 
 
 def _unheard(_bars: int) -> None:

@@ -142,6 +142,19 @@ def test_one_bar_at_a_time(data, restart):
     assert all(mine[0][name] == theirs[0][name] for name in models)
 
 
+def test_models_of_one_minute_are_told_apart(data):
+    """Bars of ten seconds: two fits within a minute are two models, and each comes back as itself."""
+    when = np.datetime64("2000-01-03T14:30", "us") + np.arange(BARS) * np.timedelta64(10, "s")
+    fast = markets.Market(replace(data.panel, bar_close=when), data.features, data.candidates)
+    asked = settings(FAST, retrain_every=2, duel_labels=5)
+    block, _ = drive(learner(asked), [0, 160], fast)
+    fits = [h.bar for h in block["happenings"] if h.kind == "fit"]
+    assert np.diff(fits).tolist() == [2] * (len(fits) - 1)
+    taken_over = sum(" replaces " in h.text for h in block["happenings"])
+    assert len(set(block["models"])) == 2 + taken_over
+    same(drive(learner(asked), range(161), fast, restart=True, asked=asked)[0], block)
+
+
 def test_an_empty_block_changes_nothing(data):
     asked = settings(FAST)
     block, _ = drive(learner(asked), [0, BARS], data)
