@@ -19,11 +19,11 @@ from numpy.typing import NDArray
 from research.learning.contract import Params, checked_windows
 from research.learning.seal import sealed, unreadable
 
-__all__ = ["read_lightgbm", "read_xgboost", "train_lightgbm", "train_xgboost"]
+__all__ = ["LightGBM", "XGBoost", "train_lightgbm", "train_xgboost"]
 
 
 class LightGBM:
-    """A fitted LightGBM model."""
+    """A fitted LightGBM model, read from LightGBM's text; other bytes are refused with `ArtifactError`."""
 
     def __init__(self, data: bytes) -> None:
         from lightgbm import Booster
@@ -71,7 +71,7 @@ class LightGBM:
 
 
 class XGBoost:
-    """A fitted XGBoost model."""
+    """A fitted XGBoost model, read from binary JSON; other bytes are refused with `ArtifactError`."""
 
     def __init__(self, data: bytes) -> None:
         from xgboost import Booster
@@ -161,13 +161,3 @@ def train_xgboost(
     rows = xgboost.DMatrix(x[:, -1], y, weight=weight, nthread=threads)
     booster = xgboost.train(settings, rows, int(params["trees"]))
     return XGBoost(bytes(booster.save_raw("ubj")))
-
-
-def read_lightgbm(data: bytes) -> LightGBM:
-    """Read a LightGBM text, or refuse it with `ArtifactError`."""
-    return LightGBM(data)
-
-
-def read_xgboost(data: bytes) -> XGBoost:
-    """Read an XGBoost binary JSON, or refuse it with `ArtifactError`."""
-    return XGBoost(data)

@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import Final
 
 from research.errors import UnknownName
-from research.learning.boosters import read_lightgbm, read_xgboost, train_lightgbm, train_xgboost
+from research.learning.boosters import LightGBM, XGBoost, train_lightgbm, train_xgboost
 from research.learning.contract import MIN_ROWS, Fitted, Learner
 from research.learning.forests import read_boosting, read_forest, train_boosting, train_forest
 from research.learning.logistic import read_logistic, train_logistic
@@ -60,7 +60,7 @@ _KNOWN: Final = (
             "l2": 10.0,
         },
         train=train_lightgbm,
-        read=read_lightgbm,
+        read=LightGBM,
     ),
     Learner(
         name="logistic_regression",
@@ -89,7 +89,7 @@ _KNOWN: Final = (
             "l2": 10.0,
         },
         train=train_xgboost,
-        read=read_xgboost,
+        read=XGBoost,
     ),
     Learner(
         name="lstm",
