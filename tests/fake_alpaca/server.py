@@ -39,6 +39,9 @@ from tests.fake_alpaca.views import View, spelled
 from tests.fake_alpaca.wire import Head, Reader, Response, acts, deliver, read
 
 
+FIRST_PAGE = "YmFyc3ww"  # the token of a page that begins at the first bar
+
+
 class FakeAlpaca:
     """A broker with one account that trades given bars.
 
@@ -248,8 +251,8 @@ class FakeAlpaca:
                 return limits, faults, call
             status, value = self._act(head, body)
             call.committed, call.reply = status < 400, value
-            if any(fault.kind == "repeat_page" for fault in faults) and isinstance(value, dict):
-                value = {**value, "next_page_token": head.query.get("page_token") or "cGFnZXwx"}
+            if call.committed and any(fault.kind == "repeat_page" for fault in faults):
+                value = {**value, "next_page_token": head.query.get("page_token") or FIRST_PAGE}
             return Response.of(status, value, limits), faults, call
 
     def _act(self, head: Head, body: Any) -> tuple[int, Any]:
