@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from research.cli_fetch import fetch
+from research.cli_sweep import sweep
 from research.console import run
 from research.errors import BadValue
 from research.options import RunOptions, takes_run_options
@@ -79,6 +80,9 @@ def backtest(
 
         for path in write_report([result], output_folder(out), evidence=evidence):
             typer.echo(f"wrote {path}")
+
+
+app.command()(sweep)
 
 
 @app.command()

@@ -93,6 +93,53 @@ class SweepResult:
         """Finished cells per second, all symbols of a cell together."""
         return self.metrics.height / len(self.symbols) / self.seconds
 
+    def save(self, folder: str | Path) -> Path:
+        """Keep this result in a folder: figures, grid, bars, and what was asked.
+
+        Parameters
+        ----------
+        folder : str or Path
+            Made if it is not there; an earlier result in it is replaced.
+
+        Returns
+        -------
+        Path
+            The folder, with metrics.parquet, cells.parquet, bars.parquet and manifest.json.
+
+        Raises
+        ------
+        OutputError
+            It cannot be written, such as on a full disk; what was there before is whole.
+        BadValue
+            Its manifest.json is of something else.
+        """
+        from research.simulation.kept import save
+
+        return save(self, folder)
+
+    @classmethod
+    def load(cls, folder: str | Path) -> SweepResult:
+        """Read a result that `save` has kept; orders and portfolios of any cell can be made from it.
+
+        Raises
+        ------
+        BadValue
+            There is none, or a file of it is damaged; the file is named.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> from research import SweepResult, load_sample, sweep
+        >>> swept = sweep(load_sample(["IBM"]), grid={"threshold": [0, 0.5, 1], "min_trend": 50})
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     again = SweepResult.load(swept.save(folder))
+        >>> again.metrics.equals(swept.metrics, null_equal=True)
+        True
+        """
+        from research.simulation.kept import load
+
+        return load(cls, folder)
+
     def heatmap(self, x: str, y: str, metric: str = "sharpe_ratio", symbol: str | None = None) -> Any:
         """Draw a metric over two parameters; a slider goes through the others, and the symbols.
 
