@@ -38,7 +38,6 @@ from tests.fake_alpaca.trading import Request, World, _instant
 from tests.fake_alpaca.views import View, spelled
 from tests.fake_alpaca.wire import Head, Reader, Response, acts, deliver, read
 
-
 FIRST_PAGE = "YmFyc3ww"  # the token of a page that begins at the first bar
 
 
