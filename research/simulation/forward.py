@@ -18,45 +18,34 @@ from __future__ import annotations
 
 import html
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
-from itertools import pairwise
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from research.errors import BadValue, NotEnoughHistory
+from research.errors import BadValue
 from research.evidence.metrics import equity_figures
 from research.evidence.moments import moments
 from research.evidence.overfitting import CONVENTIONS
 from research.evidence.sharpe import probabilistic_sharpe
-from research.kernels import signals as sg
-from research.simulation.equity import chunks, returns_from, runnable, settled
-from research.simulation.executors import settle
+from research.simulation.equity import chunks, returns_from, runnable
+from research.simulation.folds import Fold, cut
 from research.simulation.fused import FusedExecutor
-from research.simulation.lanes import Cells, Lane
+from research.simulation.lanes import Lane
+from research.simulation.pieces import Held, Outcome, Piece, run_piece
 from research.simulation.scores import check_metric, lane_of, scores
 
 if TYPE_CHECKING:
     from research.simulation.swept import SweepResult
 
-__all__ = ["Fold", "WalkForward", "cut", "walk_forward"]
+__all__ = ["WalkForward", "walk_forward"]
 
 F64 = NDArray[np.float64]
 I64 = NDArray[np.int64]
-SHORTEST_TRAIN, SHORTEST_TEST = 20, 5
 _AT_ONCE = 256  # cells whose features are held at once
 SPANS = ("train_first", "train_last", "test_first", "test_last")
-
-
-@dataclass(frozen=True)
-class Fold:
-    """Bars of the lane: train from `begin` to `split`, test from there to `end`, the last exclusive."""
-
-    begin: int
-    split: int
-    end: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -144,55 +133,6 @@ class WalkForward:
         return f"<b>{first}</b><ul>{''.join(f'<li>{line}</li>' for line in rest)}</ul>"
 
 
-def cut(
-    bars: int, n_splits: int = 5, train_bars: int | None = None, test_bars: int | None = None
-) -> list[Fold]:
-    """Cut bars into folds.
-
-    Parameters
-    ----------
-    bars : int
-        T.
-    n_splits : int
-        Folds of equal test spans, ⌊T / (n_splits + 1)⌋ bars; every train span begins at the first bar.
-    train_bars, test_bars : int, optional
-        Both instead of `n_splits`: train spans of one length, each test span after its train span; the next
-        fold begins `test_bars` later. A last test span may be shorter.
-
-    Examples
-    --------
-    >>> cut(100, 3)
-    [Fold(begin=0, split=25, end=50), Fold(begin=0, split=50, end=75), Fold(begin=0, split=75, end=100)]
-    >>> cut(100, train_bars=40, test_bars=35)
-    [Fold(begin=0, split=40, end=75), Fold(begin=35, split=75, end=100)]
-    """
-    if (train_bars is None) != (test_bars is None):
-        raise BadValue("`train_bars` and `test_bars` go together, had one; give both, or `n_splits` alone")
-    if train_bars is None or test_bars is None:
-        if n_splits < 2:
-            raise BadValue(f"`n_splits` must be ≥ 2 folds, was {n_splits}; the default is 5")
-        train_bars = test_bars = bars // (n_splits + 1)
-        first = bars - n_splits * test_bars
-        edges = [*range(first, bars, test_bars), bars][: n_splits + 1]
-        folds = [Fold(0, a, b) for a, b in pairwise(edges)]
-    else:
-        starts = range(0, bars - train_bars - SHORTEST_TEST + 1, max(test_bars, 1))
-        folds = [
-            Fold(a, a + train_bars, min(a + train_bars + test_bars, bars)) for a in starts if test_bars > 0
-        ]
-    if train_bars < SHORTEST_TRAIN or test_bars < SHORTEST_TEST:
-        raise BadValue(
-            f"a fold needs {SHORTEST_TRAIN} bars to train and {SHORTEST_TEST} to test, had {train_bars} and "
-            f"{test_bars} of {bars}; take fewer splits or longer spans"
-        )
-    if not folds:
-        raise NotEnoughHistory(
-            f"{bars} bars hold no fold of {train_bars} to train and {test_bars} to test; bring more bars, or "
-            "take shorter spans"
-        )
-    return folds
-
-
 def walk_forward(
     swept: SweepResult,
     metric: str = "sharpe_ratio",
@@ -221,11 +161,10 @@ def walk_forward(
     for number, (fold, found) in enumerate(zip(folds, train, strict=True), start=1):
         pick = None if np.isnan(found).all() or money <= 0.0 else int(cells[np.nanargmax(found)])
         until = min(fold.end + 1, last)
-        equity, told = np.full(until - fold.split, money), {"score": np.nan, "trades": 0}
+        did = Outcome(np.full(until - fold.split, money), np.nan, 0)
         if pick is not None:
-            equity, told = _run(
-                swept, _Part, lane, (fold.split, until, until > fold.end), pick, money, metric
-            )
+            did = run_piece(study, lane, pick, (fold.split, until, until > fold.end), money, metric)
+        equity = did.equity
         stitched[fold.split - first : until - first] = equity
         at = dict(zip(SPANS, (fold.begin, fold.split - 1, fold.split, fold.end - 1), strict=True))
         rows.append(
@@ -234,17 +173,17 @@ def walk_forward(
                 **at,
                 **(dict.fromkeys(swept.grid.names) if pick is None else _varied(swept, pick)),
                 "train_score": np.nan if pick is None else float(np.nanmax(found)),
-                "test_score": told["score"],
+                "test_score": did.score,
                 "test_return": float(equity[-1] / money - 1.0) if money > 0.0 else 0.0,
-                "trades": int(told["trades"]),
+                "trades": did.trades,
             }
         )
         money = float(equity[-1])
     best = int(np.nanargmax(whole))
     curves = {
         "walk_forward": stitched,
-        "in_sample": _run(swept, _Part, lane, (first, last, False), best, capital, metric)[0],
-        "buy_and_hold": _run(swept, _Held, lane, (first, last, False), best, capital, metric)[0],
+        "in_sample": run_piece(study, lane, best, (first, last, False), capital, metric).equity,
+        "buy_and_hold": run_piece(study, lane, best, (first, last, False), capital, metric, Held).equity,
     }
     stats = {
         name: {k: float(v) for k, v in equity_figures(curve, capital, lane.bars_per_year).items()}
@@ -292,7 +231,7 @@ def _train_scores(
     done = 0
     for chunk in chunks(study, cells, _AT_ONCE):
         for fold, found in zip(folds, out, strict=True):
-            part = _Part.of(lane, fold.begin, fold.split)
+            part = Piece.of(lane, fold.begin, fold.split)
             figures = executor.figures(part, study.cells(lane, chunk))
             found[done : done + chunk.size] = figures[metric]
         done += chunk.size
@@ -302,52 +241,3 @@ def _train_scores(
 def _varied(swept: SweepResult, cell: int) -> dict[str, float]:
     """Return the varied parameters of a cell."""
     return dict(zip(swept.grid.names, swept.grid.cells[cell].tolist(), strict=True))
-
-
-def _run(
-    swept: SweepResult, kind: type[_Part], lane: Lane, span: tuple[int, int, bool], cell: int, money: float,
-    metric: str,
-) -> tuple[F64, dict[str, float]]:  # fmt: skip
-    """Return the equity of one cell on a piece of its lane, its figure there and the trades it opened."""
-    study, rules = swept.study, swept.study.request.execution
-    study.lanes.hold(study.reads[cell])
-    part = kind.of(lane, *span)
-    orders = FusedExecutor(rules, money).orders(part, study.cells(lane, np.array([cell])))
-    score = settle(part, orders, rules, money)[metric][0]
-    # Entries and exits take turns.
-    return settled(orders, part, rules, money)[:, 0], {"score": score, "trades": (len(orders.rows) + 1) // 2}
-
-
-@dataclass(frozen=True, eq=False)
-class _Part(Lane):
-    """A piece of a lane; where it is `closing`, what is open at its last bar leaves at that bar's open."""
-
-    closing: bool = False
-
-    @classmethod
-    def of(cls, lane: Lane, begin: int, end: int, closing: bool = False) -> _Part:
-        """Cut bars begin … end − 1, with the features that the lane holds now."""
-        known = {field.name: getattr(lane, field.name) for field in fields(Lane)}
-        known["bar_close"] = lane.bar_close[begin:end]
-        known["bars"] = {key: values[begin:end] for key, values in lane.bars.items()}
-        known["features"] = lane.features.cut(begin, end)
-        return cls(**known, closing=closing)
-
-    def signals(self, cells: Cells) -> F64:
-        """Return the signal rows of some cells, (S, C, T)."""
-        out = super().signals(cells)
-        if self.closing:
-            out[sg.ENTRY, :, -2:] = 0.0
-            out[sg.EXIT, :, -2] = 2.0  # either side, at the next open
-        return out
-
-
-class _Held(_Part):
-    """A piece of a lane in which all cells buy at once and hold."""
-
-    def signals(self, cells: Cells) -> F64:
-        """Return the signal rows of some cells, (S, C, T)."""
-        out = np.zeros((sg.N_SIGNALS, len(cells), len(self)))
-        out[[sg.STOP, sg.TARGET, sg.TRAIL, sg.LIMIT]] = np.nan
-        out[[sg.ENTRY, sg.WEIGHT]] = 1.0
-        return out

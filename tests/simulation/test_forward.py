@@ -5,10 +5,9 @@ import polars as pl
 import pytest
 
 from research.data import load_sample
-from research.errors import BadValue, NotEnoughHistory, UnknownName
+from research.errors import BadValue, UnknownName
 from research.execution import Execution
 from research.simulation.backtest import run_unified_backtest
-from research.simulation.forward import Fold, cut
 from research.simulation.sweep import sweep
 from tests.simulation.test_winner import market
 
@@ -28,37 +27,6 @@ def swept(bars):
 @pytest.fixture(scope="module")
 def walk(swept):
     return swept.walk_forward(symbol="IBM", n_splits=4)
-
-
-# --- the cut -----------------------------------------------------------------------------------
-
-
-def test_equal_test_spans_after_growing_train_spans():
-    assert cut(103, 3) == [Fold(0, 28, 53), Fold(0, 53, 78), Fold(0, 78, 103)]
-
-
-def test_spans_of_one_length_move_on_by_a_test_span():
-    assert cut(150, train_bars=60, test_bars=40) == [Fold(0, 60, 100), Fold(40, 100, 140), Fold(80, 140, 150)]
-    assert cut(143, train_bars=60, test_bars=40)[-1] == Fold(40, 100, 140), "three bars are no test"
-
-
-@pytest.mark.parametrize(
-    ("asked", "error", "said"),
-    [
-        ({"n_splits": 1}, BadValue, "`n_splits` must be ≥ 2 folds, was 1"),
-        ({"n_splits": 30}, BadValue, "needs 20 bars to train and 5 to test, had 6 and 6 of 200"),
-        ({"train_bars": 50}, BadValue, "go together, had one"),
-        ({"train_bars": 5, "test_bars": 50}, BadValue, "had 5 and 50 of 200"),
-        ({"train_bars": 50, "test_bars": 0}, BadValue, "had 50 and 0 of 200"),
-        ({"train_bars": 300, "test_bars": 50}, NotEnoughHistory, "200 bars hold no fold of 300 to train"),
-    ],
-)
-def test_spans_that_cannot_be(asked, error, said):
-    with pytest.raises(error, match=said):
-        cut(200, **asked)
-
-
-# --- the walk ----------------------------------------------------------------------------------
 
 
 def test_each_pick_is_the_best_of_a_sweep_that_ends_there(bars, swept, walk):
