@@ -15,6 +15,8 @@ import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -53,14 +55,46 @@ def sketched(keys: Sequence[bytes], level: int) -> NDArray[np.bool_]:
     return np.asarray(zeros >= level)
 
 
-def _text(params: Mapping[str, float]) -> str:
-    return json.dumps({k: float(v) for k, v in params.items()}, sort_keys=True, allow_nan=False)
+class _Texts(NamedTuple):
+    """Parameters as JSON: all of each cell, those that not all cells share, those that all share."""
+
+    whole: list[str]
+    own: list[str]
+    shared: str
+
+
+def _texts(params: Sequence[Mapping[str, float]]) -> _Texts:
+    """Write parameters down, column by column: a sweep's few distinct values are formatted once."""
+    names = sorted(params[0]) if params else []
+    if any(cell.keys() != params[0].keys() for cell in params):
+        alone = [_texts([cell]) for cell in params]
+        return _Texts([text.whole[0] for text in alone], [text.whole[0] for text in alone], "{}")
+    columns, own, shared = [], [], []
+    for name in names:
+        values = [cell[name] + 0.0 for cell in params]  # -0.0 is 0.0
+        said = {
+            value: f"{json.dumps(name)}: {json.dumps(float(value), allow_nan=False)}" for value in set(values)
+        }
+        columns.append([said[value] for value in values])
+        if len(said) > 1:
+            own.append(columns[-1])
+        else:
+            shared.append(columns[-1][0])
+    return _Texts(_joined(columns, len(params)), _joined(own, len(params)), f"{{{', '.join(shared)}}}")
+
+
+def _joined(columns: Sequence[Sequence[str]], count: int) -> list[str]:
+    return [f"{{{', '.join(row)}}}" for row in zip(*columns, strict=True)] if columns else ["{}"] * count
+
+
+def _keys(origin: Origin, whole: Sequence[str]) -> list[bytes]:
+    of_all = origin.hash()
+    return [hashlib.sha256(of_all + text.encode()).digest()[:16] for text in whole]
 
 
 def keys_of(origin: Origin, params: Sequence[Mapping[str, float]]) -> list[bytes]:
     """Return the key of each cell: 16 bytes of SHA-256 over its origin and all of its parameters."""
-    of_all = origin.hash()
-    return [hashlib.sha256(of_all + _text(cell).encode()).digest()[:16] for cell in params]
+    return _keys(origin, _texts(params).whole)
 
 
 @dataclass(frozen=True)
@@ -153,26 +187,20 @@ class Cells:
         """
         return cls(origin, params, moments(returns), sketches(returns, instants))
 
+    @cached_property
+    def _written(self) -> _Texts:
+        return _texts(self.params)
+
     @property
     def shared(self) -> str:
         """The parameters that all cells have in common, JSON."""
-        return _text(dict(self._common()))
-
-    def _common(self) -> list[tuple[str, float]]:
-        first = self.params[0] if self.params else {}
-        return [
-            (name, value)
-            for name, value in first.items()
-            if all(name in cell and cell[name] == value for cell in self.params)
-        ]
+        return self._written.shared
 
     def rows(self) -> Iterator[tuple[object, ...]]:
         """Yield key, parameters that are not `shared`, moments and sketch of each cell."""
-        keys = keys_of(self.origin, self.params)
+        keys = _keys(self.origin, self._written.whole)
         kept = sketched(keys, self.level)
-        common = {name for name, _ in self._common()}
         columns = [np.asarray(column).tolist() for column in self.moments[:4]]
-        for i, (key, params) in enumerate(zip(keys, self.params, strict=True)):
-            text = _text({name: value for name, value in params.items() if name not in common})
+        for i, (key, text) in enumerate(zip(keys, self._written.own, strict=True)):
             figures = (None if math.isnan(column[i]) else column[i] for column in columns)
             yield key, text, *figures, self.sketches[i].astype("<f2").tobytes() if kept[i] else None

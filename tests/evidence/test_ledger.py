@@ -71,6 +71,16 @@ def test_the_order_and_type_of_parameters_do_not_matter(ledger):
     assert ledger.record(same) == 0
 
 
+def test_parameters_are_kept_whole_whatever_the_batch(ledger):
+    """Shared or not, the same in all cells or not, -0.0 or 0: each trial has all of its own."""
+    params = [{"b": 1, "a": 0.5, "z": -0.0}, {"b": 2, "a": 0.5, "z": 0}, {"b": 2, "only": 1e-9}]
+    ledger.record(Cells.of(ORIGIN, params, RETURNS[:, :3], DAYS))
+    for k in range(3):
+        assert ledger.record(Cells.of(ORIGIN, params[k : k + 1], RETURNS[:, [k]], DAYS)) == 0
+    found = [json.loads(text) for text in ledger.trials()["params"]]
+    assert sorted(found, key=str) == sorted(params, key=str)
+
+
 def test_trials_hold_what_the_deflation_needs(ledger):
     ledger.record(cells())
     rows = ledger.trials()

@@ -16,6 +16,12 @@ def test_rules():
     assert rates.trials < 25, "cells of one grid resemble each other"
 
 
+def test_swept():
+    rates = selection.measure(selection.swept, 10, seed=3, reps=200)
+    assert rates.spa <= rates.allowed
+    assert 1.0 <= rates.trials < 25
+
+
 def test_command(capsys):
     selection.main(["--sweeps", "1", "--reps", "100", "--seed", "3"])
-    assert len(capsys.readouterr().out.splitlines()) == 2 + 2
+    assert len(capsys.readouterr().out.splitlines()) == 2 + 3
