@@ -34,7 +34,7 @@ from research.simulation.equity import chunks, returns_from, runnable
 from research.simulation.folds import Fold, cut
 from research.simulation.fused import FusedExecutor
 from research.simulation.lanes import Lane
-from research.simulation.pieces import Held, Outcome, Piece, run_piece
+from research.simulation.pieces import Bought, Outcome, Piece, run_piece
 from research.simulation.scores import check_metric, lane_of, scores
 
 if TYPE_CHECKING:
@@ -183,7 +183,7 @@ def walk_forward(
     curves = {
         "walk_forward": stitched,
         "in_sample": run_piece(study, lane, best, (first, last, False), capital, metric).equity,
-        "buy_and_hold": run_piece(study, lane, best, (first, last, False), capital, metric, Held).equity,
+        "buy_and_hold": run_piece(study, lane, best, (first, last, False), capital, metric, Bought).equity,
     }
     stats = {
         name: {k: float(v) for k, v in equity_figures(curve, capital, lane.bars_per_year).items()}

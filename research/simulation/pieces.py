@@ -18,7 +18,7 @@ from research.simulation.fused import FusedExecutor
 from research.simulation.lanes import Cells, Lane
 from research.simulation.study import Study
 
-__all__ = ["Held", "Outcome", "Piece", "run_piece"]
+__all__ = ["Bought", "Outcome", "Piece", "run_piece"]
 
 F64 = NDArray[np.float64]
 
@@ -47,7 +47,7 @@ class Piece(Lane):
         return out
 
 
-class Held(Piece):
+class Bought(Piece):
     """A piece of a lane in which all cells buy at once and hold."""
 
     def signals(self, cells: Cells) -> F64:
@@ -84,7 +84,7 @@ def run_piece(
     metric : str
         The figure to return.
     kind : type
-        `Held` for buying and holding.
+        `Bought` for buying and holding.
     """
     rules = study.request.execution
     study.lanes.hold(study.reads[cell])
