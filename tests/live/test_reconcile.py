@@ -226,7 +226,7 @@ def test_a_position_in_a_symbol_that_is_not_ours(act):
 
 def test_what_an_open_order_may_explain_is_read_again():
     said = [an_order()]
-    for quantity, explained in (("9", True), ("10", True), ("11", False)):
+    for quantity, explained in (("1", True), ("9", True), ("10", True), ("11", False)):
         found = met([LIVE], {}, said, [a_position(quantity=quantity)])
         assert kinds(found) == [("quantity", "ask" if explained else "halt")]
         assert found.ask == ({""} if explained else set())

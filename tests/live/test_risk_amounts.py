@@ -107,6 +107,12 @@ def test_open_entries_of_both_sides_count_at_their_worse():
     assert blocked(order(100), rules=rules, positions={"KO": D(99)}, resting=both) == "gross exposure"
 
 
+def test_open_entries_of_one_symbol_add_up():
+    two = [resting("XX-8", "KO", 1, 300), resting("XX-9", "KO", 1, 100)]
+    assert blocked(order(100), rules=only(gross_exposure=D("0.5")), resting=two) == ""
+    assert blocked(order(101), rules=only(gross_exposure=D("0.5")), resting=two) == "gross exposure"
+
+
 def test_a_price_that_is_not_known_blocks():
     quotes = {"IBM": Quote(D(100), NOW)}
     assert blocked(rules=WIDE, positions={"KO": D(1)}, quotes=quotes) == "gross exposure"

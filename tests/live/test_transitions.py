@@ -89,6 +89,14 @@ def test_pair(state, event):
     assert TABLE[state, event] == wanted
 
 
+def test_the_table_is_the_grid():
+    """Built again, it is the same: so that a fault planted in the building is seen by every pair above."""
+    again = transitions._table(transitions._GRID)
+    assert again == {
+        (s, e): report_cell(s, e) if e in SHOWS else act_cell(s, e) for s in State for e in Event
+    }  # fmt: skip
+
+
 def test_every_pair_is_decided():
     assert len(TABLE) == len(State) * len(Event) == 14 * 19
 
@@ -108,7 +116,9 @@ def test_no_event_but_sending_leads_to_a_second_sending():
     transitions._GRID.replace("refu\n", "reje\n", 1),
 ])  # fmt: skip
 def test_a_grid_with_a_gap_is_refused(grid):
-    with pytest.raises(BadValue, match="every state and every event once"):
+    with pytest.raises(
+        BadValue, match=r"^the grid .* must have every state and every event once; mend the grid$"
+    ):
         transitions._table(grid)
 
 
