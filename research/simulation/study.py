@@ -206,7 +206,16 @@ class Study:
     # --- for workers ---------------------------------------------------------------------------
 
     def bench(self) -> Study:
-        """Return what every worker needs once: the bars and the axes, and no cell."""
+        """Return what every worker needs once: the bars and the axes, and no cell.
+
+        Models learn here, before anything is sent, so that no two workers learn the same.
+        """
+        if self.lessons is not None:
+            broken = np.array(list(self.needs.broken), dtype=np.int64)
+            for lane in self.lanes.lanes:
+                runs = self.lookback < lane.own_bars
+                runs[broken] = False
+                self.lessons.teach(lane, np.flatnonzero(runs))
         empty = np.empty(0, dtype=np.int64)
         lanes = replace(self.lanes, lanes=tuple(replace(lane, features=Held()) for lane in self.lanes.lanes))
         grid = replace(self.grid, cells=np.empty((0, len(self.grid.axes))), index=empty)

@@ -14,6 +14,7 @@ from research.kernels import signals as sg
 from research.learning.settings import LearningSettings
 from research.simulation.backtest import run_unified_backtest
 from research.simulation.figures import FIGURES
+from research.simulation.lessons import lessons_of
 from research.simulation.sweep import sweep
 from tests.simulation.test_sweep import same_figures
 
@@ -127,16 +128,19 @@ def test_a_cell_whose_model_cannot_be_fitted_fails_alone(bars):
     assert swept.metrics["trades"][1] > 10
 
 
-def test_a_worker_knows_what_was_learned_before(swept):
-    study = swept.study
+def test_a_worker_is_sent_what_models_said_and_learns_nothing(swept):
+    known = swept.study
+    fresh = lessons_of(known.request, known.grid, known.lanes.lanes, known.reads, 50)
+    assert fresh is not None
+    study = replace(known, lessons=fresh)
     lane = study.lanes.lanes[0]
     places = study.grid.index[3:7]
     worker = pickle.loads(pickle.dumps(study.bench())).at(places)
-    cells = worker.cells(lane, np.arange(4))
-    known = study.cells(lane, np.arange(3, 7))
-    assert worker.lessons.learned == study.lessons.learned
-    assert np.array_equal(cells.vectors, known.vectors)
-    for mine, its in zip(cells.words, known.words, strict=True):
+    assert worker.lessons.learned == fresh.learned == len(fresh)
+    cells, same = worker.cells(lane, np.arange(4)), known.cells(lane, np.arange(3, 7))
+    assert worker.lessons.learned == len(fresh)
+    assert np.array_equal(cells.vectors, same.vectors)
+    for mine, its in zip(cells.words, same.words, strict=True):
         assert mine.rows.tobytes() == its.rows.tobytes()
 
 
