@@ -34,7 +34,7 @@ from research.files import output_folder
 from research.learning.settings import LearningSettings
 from research.report.export import export_signals, write_table
 from research.report.tearsheet import report_html, summary, write_text
-from research.report.terminal import comparison
+from research.report.terminal import beside, notes_of
 from research.request import TRAIN_FRACTION, Request
 from research.simulation.backtest import BacktestResult, backtest
 from research.simulation.sweep import SweepResult, sweep
@@ -47,12 +47,7 @@ STRATEGIES = ("ma_crossover", "adaptive_momentum", "ml_driven", "mean_reversion_
 REPLAYED: dict[str, str | None] = {"ma_crossover": None, "adaptive_momentum": None, "ml_driven": "2012-01-01"}
 SWEPT = "adaptive_momentum"
 AUDITED, INSTANTS = "ml_driven", 4
-LABELS = {
-    "ma_crossover": "ma_crossover (old rule)",
-    "adaptive_momentum": "adaptive_momentum (scores)",
-    "ml_driven": "ml_driven (models)",
-    "mean_reversion_ml": "mean_reversion_ml (models)",
-}
+KINDS = "ma_crossover is the old rule, adaptive_momentum reads scores, the other two ask their models"
 # Lighter than the defaults, so that the tour stays a minute; the tour says so.
 LEARNING = LearningSettings(
     learners=("random_forest", "lightgbm"), retrain_every=252, max_rows=600, importance=False
@@ -63,15 +58,15 @@ GRID: dict[str, list[float]] = {
     "stop_atr": [1.0, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0],
     "min_trend": [20.0, 30.0, 40.0, 50.0, 60.0, 70.0, 80.0, 90.0],
 }
-SHOWN = (
-    "trades_per_month",
-    "total_return",
-    "sharpe_ratio",
-    "max_drawdown",
-    "win_rate",
-    "exposure",
-    "costs_paid",
-)
+# Figures and headings short enough for 80 characters.
+SHOWN = {
+    "trades_per_month": "per month",
+    "total_return": "return",
+    "sharpe_ratio": "Sharpe",
+    "max_drawdown": "drawdown",
+    "exposure": "exposure",
+    "costs_paid": "costs",
+}
 
 
 def tour(out: Path, console: Console | None = None) -> dict[str, Any]:
@@ -106,11 +101,12 @@ def tour(out: Path, console: Console | None = None) -> dict[str, Any]:
         for name in STRATEGIES:
             results.append(backtest(_request(name), bars))
             progress.advance(task)
-    columns = {LABELS[r.request.strategy]: r.stats for r in results}
+    runs = {r.request.strategy: r.stats for r in results} | {"buy and hold": results[0].benchmark}
     begin, end = results[0].equity["bar_close"][0], results[0].equity["bar_close"][-1]
     title = f"Backtests on one account, traded {begin:%Y-%m-%d} to {end:%Y-%m-%d}, after costs"
-    console.print(comparison(columns | {"buy and hold": results[0].benchmark}, title, SHOWN))
-    for note in dict.fromkeys(f"{r.request.strategy}: {note}" for r in results for note in r.notes):
+    console.print(beside(runs, title, SHOWN))
+    console.print(KINDS)
+    for note in notes_of(results):
         console.print(f"note: {escape(note)}")
 
     swept = sweep(bars, SWEPT, GRID)
@@ -138,7 +134,7 @@ def tour(out: Path, console: Console | None = None) -> dict[str, Any]:
         )
 
     with _progress(console) as progress:
-        task = progress.add_task(f"audit {AUDITED}", total=None)
+        task = progress.add_task(f"audit {AUDITED}", total=INSTANTS)
         audited = audit(
             audit_bars(bars),
             AUDITED,

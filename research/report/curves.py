@@ -84,11 +84,13 @@ def funnel_figure(results: Sequence[BacktestResult]) -> go.Figure:
         sheet.add_bar(
             y=list(counts), x=list(counts.values()), orientation="h", name=result.request.strategy,
             marker_color=colour, text=[f"{n:,} ({100 * n / total:.1f} %)" for n in counts.values()],
-            textposition="outside", cliponaxis=False,
+            textposition="outside", cliponaxis=False, constraintext="none", textfont={"size": 11},
         )  # fmt: skip
+    gates = {gate for result in results for gate in result.funnel}
+    height = max(430, 130 + 16 * len(gates) * len(results))  # a line of text per bar
     layout = {**LAYOUT, "hovermode": "closest", "margin": {**LAYOUT["margin"], "l": 190, "r": 130}}
     sheet.update_layout(
-        **layout, height=430, barmode="group", xaxis_title="symbol-bars of the traded span",
+        **layout, height=height, barmode="group", xaxis_title="symbol-bars of the traded span",
         yaxis={"autorange": "reversed", "ticks": "outside", "ticklen": 6, "tickcolor": "white"},
     )  # fmt: skip
     return sheet

@@ -20,7 +20,7 @@ from research.report.beside import Evidence, evidence_html
 from research.report.curves import equity_figure, funnel_figure, trades_figure
 from research.report.export import write_table
 from research.report.learning import learning_figures
-from research.report.terminal import ROWS, figure
+from research.report.terminal import ROWS, figure, notes_of
 from research.simulation.backtest import BacktestResult
 
 __all__ = ["report_html", "summary", "write_report", "write_text"]
@@ -76,7 +76,7 @@ def report_html(
     traded = f"{str(panel.bar_close[begin])[:10]} to {str(panel.bar_close[-1])[:10]}"
     execution = first.request.execution
     columns = {r.request.strategy: r.stats for r in results} | {"buy and hold": first.benchmark}
-    notes = dict.fromkeys(f"{r.request.strategy}: {note}" for r in results for note in r.notes)
+    notes = notes_of(results)
     settings = "".join(
         f"<li><b>{html.escape(r.request.strategy)}</b>: "
         + ", ".join(f"<code>{html.escape(k)}={v:g}</code>" for k, v in r.prepared.params.items())

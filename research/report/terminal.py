@@ -21,6 +21,7 @@ __all__ = [
     "beside",
     "comparison",
     "figure",
+    "notes_of",
     "null_told",
     "share",
     "show_evidence",
@@ -101,17 +102,28 @@ def comparison(
     return table
 
 
-def beside(runs: Mapping[str, Mapping[str, float]], title: str) -> Table:
-    """Return a table with one row per run: many runs, few figures, 80 characters."""
+def beside(runs: Mapping[str, Mapping[str, float]], title: str, heads: Mapping[str, str] = BESIDE) -> Table:
+    """Return a table with one row per run: many runs, few figures (key: heading), 80 characters."""
     # Without lines between columns the names fit too.
     table = Table(title=escape(title), title_justify="left", title_style="bold", box=SIMPLE,
                   show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))  # fmt: skip
     table.add_column("", no_wrap=True)
-    for head in BESIDE.values():
+    for head in heads.values():
         table.add_column(head, justify="right", no_wrap=True)
     for name, stats in runs.items():
-        table.add_row(escape(name), *(figure(key, stats) for key in BESIDE))
+        table.add_row(escape(name), *(figure(key, stats) for key in heads))
     return table
+
+
+def notes_of(results: Sequence[BacktestResult]) -> list[str]:
+    """Return what the figures do not say by themselves: each note once, before it those whom it is about."""
+    about: dict[str, list[str]] = {}
+    for result in results:
+        for note in result.notes:
+            about.setdefault(note, []).append(result.request.strategy)
+    return [
+        note if len(names) == len(results) else f"{', '.join(names)}: {note}" for note, names in about.items()
+    ]
 
 
 def show_result(result: BacktestResult, console: Console | None = None) -> None:
