@@ -186,3 +186,9 @@ def test_nothing_that_traded_or_warmed_up_has_no_winner():
         idle.best(symbol="IBM")
     with pytest.raises(NotEnoughHistory, match="FB never came out of warm-up in any cell"):
         idle.best(symbol="FB")
+
+
+def test_a_sweep_that_was_saved_has_the_same_winner(swept, winner, tmp_path):
+    again = type(swept).load(swept.save(tmp_path / "kept")).best(symbol="IBM")
+    assert again.lines() == winner.lines()
+    assert again.verdict == winner.verdict
