@@ -40,7 +40,7 @@ def _worst_shares(symbol: str, c: Context, w: Wanted) -> Decimal:
             more[order.side] += order.remaining
     if w.symbol == symbol:
         more[w.side] += w.quantity
-    return max(abs(held), abs(held + more[1]), abs(held - more[-1]))
+    return max(abs(held + more[1]), abs(held - more[-1]))
 
 
 def at_risk(symbol: str, c: Context, w: Wanted) -> Decimal | None:

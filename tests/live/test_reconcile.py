@@ -118,8 +118,8 @@ def test_a_stray_of_ours_is_adopted():
 def test_a_stray_that_says_too_little_is_asked_for(name):
     found = met([], {}, [an_order("XX-9", **{name: None})])
     assert kinds(found) == [("unreadable", "ask")]
-    assert found.findings[0].text == "order XX-9 is ours and lacks symbol, side or quantity"
-    assert found.ask == {"XX-9"}
+    text, symbol = "order XX-9 is ours and lacks symbol, side or quantity", "" if name == "symbol" else "IBM"
+    assert found.findings == [Finding(Kind.UNREADABLE, Act.ASK, symbol, "XX-9", text)]
     assert found.orders == {}
 
 
@@ -170,6 +170,7 @@ def test_troubles_of_an_order(change, kind, act):
     found = met([LIVE], {}, [an_order(**change)])
     assert kinds(found) == [(kind, act)]
     assert (found.findings[0].symbol, found.findings[0].client_id) == ("IBM", "XX-1")
+    assert found.findings[0].text.startswith("order XX-1: ")
     assert found.halted == (act == "halt")
 
 
@@ -326,14 +327,18 @@ def test_a_hole_in_the_answers_adopts_and_flattens_nothing(said, positions, poli
 
 
 def test_holes_in_words():
-    said = [f.text for f in met([], {}, [{"symbol": "IBM"}, 7], [{"qty": "1"}, {"symbol": "KO"}, 8]).findings]
+    found = met([], {}, [{"symbol": "IBM"}, 7], [{"qty": "1"}, {"symbol": "KO"}, 8]).findings
+    assert {(f.kind, f.act, f.client_id) for f in found} == {(Kind.UNREADABLE, Act.ASK, "")}
+    assert [f.symbol for f in found] == ["IBM", "", "", "KO", ""]
+    said = [f.text for f in found]
     assert said == [
         "an order without client_order_id", "an order was 7",
         "position of no symbol without a quantity, or twice",
         "position of KO without a quantity, or twice", "a position was 8",
     ]  # fmt: skip
     found = met([], {}, [7], [a_position(quantity="3")])
-    assert found.findings[-1].text == "IBM: 0 shares were held, the broker has 3; its answers have a hole"
+    text = "IBM: 0 shares were held, the broker has 3; its answers have a hole"
+    assert found.findings[-1] == Finding(Kind.QUANTITY, Act.ASK, "IBM", "", text)
 
 
 def test_an_answer_that_is_no_list_is_a_hole():
