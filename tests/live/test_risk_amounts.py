@@ -212,6 +212,8 @@ def test_a_loss_that_is_not_known_blocks_and_does_not_latch(name, value):
 
 def test_standing_losses():
     door = Door(RULES)
+    small = replace(WORLD, equity=D("0.4"), day_equity=D("0.5"), peak_equity=D("0.4"))
+    assert [b.check for b in door.standing(small)] == ["daily loss"]
     assert door.standing(WORLD) == ()
     assert door.standing(replace(WORLD, equity=None)) == ()
     assert [b.check for b in door.standing(replace(WORLD, equity=D(97000)))] == ["daily loss"]

@@ -48,6 +48,8 @@ def test_ticks():
 
 
 def test_what_the_form_says():
+    said = "blocked by well formed: quantity must be > 0 and < 10^12, was 0; mend the caller"
+    assert text(replace(ENTRY, quantity=D(0))) == said
     assert (
         text(replace(ENTRY, side=3))
         == "blocked by well formed: must name a symbol and a side of ±1, was 'IBM', 3; mend the caller"
