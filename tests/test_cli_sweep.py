@@ -63,17 +63,8 @@ def test_wrong_questions_are_one_line_and_status_2(tmp_path, capsys, words, said
 
 def test_after_ctrl_c_the_same_command_goes_on(tmp_path):
     out = tmp_path / "out"
-    words = (
-        *COMMON,
-        "--grid",
-        "fast=20",
-        "--grid",
-        "slow=50",
-        "--grid",
-        "trail=0:0.9:0.0005",
-        "--engine",
-        "vectorbt",
-    )
+    many = ("--grid", "trail=0:0.9:0.002", "--grid", "stop=0:0.9:0.002")  # 203,401 cells, 50 chunks
+    words = (*COMMON, *many, "--param", "fast=20")
     process = subprocess.Popen(
         command(*words, "--out", out), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         env={**os.environ, "PYTHONUNBUFFERED": "1"},

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+import socket
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -26,6 +27,7 @@ from research.simulation.workers import packed, runs_of, seat, seated, work
 __all__ = ["cluster"]
 
 _LIBRARY: Any = ray  # parts of it have no types
+_PATIENCE = 5.0  # seconds for a cluster to answer
 _STARTS = 5  # of a node on this machine, before it is given up
 
 
@@ -104,6 +106,8 @@ def _start(address: str | None, workers: int | None) -> None:
     if address is None:
         # "local": never a cluster that happens to run; that one must be asked for.
         options |= {"num_cpus": workers or os.cpu_count(), "include_dashboard": False}
+    else:
+        _require_answer(address)
     left = 1 if address else _STARTS
     while True:
         left -= 1
@@ -113,10 +117,24 @@ def _start(address: str | None, workers: int | None) -> None:
             ray.shutdown()
             if left and "timed out during startup" in str(problem):
                 continue  # a busy machine: it gives a node 30 s
-            where = f"at {address!r}" if address else "on this machine"
-            why = str(problem).strip().partition("\n")[0]
-            raise BadValue(
-                f"no ray cluster {where} ({why}); start one with `ray start --head`, and give its address "
-                "like 127.0.0.1:6379"
-            ) from problem
+            raise _nobody(address, str(problem).strip().partition("\n")[0]) from problem
         return
+
+
+def _require_answer(address: str) -> None:
+    """Refuse an address where nobody listens: ray itself would try for minutes."""
+    host, _, port = address.rpartition("://")[2].rpartition(":")
+    if not port.isdigit():
+        return  # "auto", which ray resolves
+    try:
+        socket.create_connection((host, int(port)), timeout=_PATIENCE).close()
+    except OSError as problem:
+        raise _nobody(address, problem.strerror or str(problem)) from problem
+
+
+def _nobody(address: str | None, why: str) -> BadValue:
+    where = f"at {address!r}" if address else "on this machine"
+    return BadValue(
+        f"no ray cluster {where} ({why}); start one with `ray start --head`, and give its address like "
+        "127.0.0.1:6379"
+    )
