@@ -34,6 +34,12 @@ def test_positions_that_know_the_future_have_the_smallest_p_value():
     assert shift_null_of((returns > 0).astype(float), returns, shifts=199).p_value == 1 / 200
 
 
+def test_positions_that_are_the_same_at_every_time_are_as_good_as_themselves():
+    """Ties count against the strategy: the same stake always has p = 1."""
+    returns = 0.01 * np.random.default_rng(5).standard_normal((2, 400))
+    assert shift_null_of(np.full((2, 400), 0.5), returns, shifts=99).p_value == 1.0
+
+
 def test_nothing_held_has_no_p_value_and_bad_shapes_are_refused():
     assert np.isnan(shift_null_of(np.zeros((2, 50)), np.ones((2, 50))).p_value)
     with pytest.raises(BadValue, match="must both be"):

@@ -106,3 +106,11 @@ def test_what_float32_cannot_hold_is_undefined():
     made.append(np.array([1e39, -np.inf, 3e38]).reshape(3, 1, 1), matured())
     found = made.inputs(np.array([0]), np.array([0]), 1)[0, 0]
     assert np.isnan(found).tolist() == [True, True, False]
+
+
+def test_labels_of_the_last_fits_own_bar_are_not_asked_again():
+    """A fit at bar 12 has seen what settled at bar 12; what a model leaned on is asked of later labels."""
+    made = filled([0, 40])
+    later = made.settled(30, 100, 1000, after=12).t_end
+    assert sorted(later) == sorted(row[0] for row in LABELS if 12 < row[0] <= 30)
+    assert 12 in {row[0] for row in LABELS}, "or the boundary is not tried"
