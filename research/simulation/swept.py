@@ -220,7 +220,7 @@ class SweepResult:
         >>> swept = sweep(load_sample(["IBM"]), grid={"threshold": [0, 0.5, 1], "min_trend": [50, 70]})
         >>> winner = swept.best("sharpe_ratio")
         >>> winner.params["min_trend"], winner.significant
-        (70.0, False)
+        (50.0, False)
         """
         from research.simulation.winner import best
 
