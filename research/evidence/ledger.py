@@ -50,6 +50,7 @@ __all__ = ["Deflation", "Ledger", "connect", "default_path"]
 VARIABLE = "ONEPATH_LEDGER"
 _PATIENCE = 60.0  # seconds that a writer waits for another
 _BY_KEY = "ORDER BY t.key"
+_LEAST_DATABASE = 512  # bytes of SQLite's smallest page
 _ELSE = f"it was left as it is, name another with --path or {VARIABLE}"
 
 
@@ -304,6 +305,10 @@ class Ledger:
         except sqlite3.DatabaseError as problem:
             raise SnapshotMismatch(f"ledger {self.path} is no ledger ({problem}); {_ELSE}") from problem
         if (ours, version, tables) == (0, 0, 0):
+            size = self.path.stat().st_size
+            # SQLite takes a file too short for its header for an empty database, and would write over it.
+            if 0 < size < _LEAST_DATABASE:
+                raise SnapshotMismatch(f"ledger {self.path} is no ledger ({size} bytes); {_ELSE}")
             return False
         if ours != APPLICATION_ID:
             raise SnapshotMismatch(f"ledger {self.path} is a database of another program; {_ELSE}")

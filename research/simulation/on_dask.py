@@ -33,11 +33,11 @@ class Bench(distributed.WorkerPlugin):
     ----------
     token : str
         Its name.
-    bench : bytes
+    bench : tuple of str and Study
         As `packed` makes it.
     """
 
-    def __init__(self, token: str, bench: bytes) -> None:
+    def __init__(self, token: str, bench: tuple[str, Study]) -> None:
         self._token = token
         self._bench = bench
 

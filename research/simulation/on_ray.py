@@ -6,6 +6,7 @@ ray's object store: it comes to each node once, and the workers of a node read i
 
 from __future__ import annotations
 
+import copy
 import logging
 import os
 import socket
@@ -34,7 +35,8 @@ _STARTS = 5  # of a node on this machine, before it is given up
 def _on_worker(token: str, bench: list[Any], runs: NDArray[np.int64]) -> Done:
     """Run a chunk; a worker's first one brings the bench."""
     if not seated(token):
-        seat(token, ray.get(bench[0]).tobytes())
+        # A copy: ray's own is read-only memory, for which every kernel would be compiled anew.
+        seat(token, copy.deepcopy(ray.get(bench[0])))
     return work(token, runs)
 
 
@@ -45,7 +47,7 @@ class _Ray:
         self._index = study.grid.index
         self._token = token
         # In a list, so that a task is given the reference and not another copy of the bench.
-        self._bench = [ray.put(np.frombuffer(packed(study), dtype=np.uint8))]
+        self._bench = [ray.put(packed(study))]
         self._task: Any = ray.remote(num_cpus=1, max_retries=RETRIES)(_on_worker)
 
     @property

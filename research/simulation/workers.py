@@ -8,7 +8,6 @@ the features that they read, and keeps those that its next chunk reads too.
 
 from __future__ import annotations
 
-import pickle
 import threading
 
 import numpy as np
@@ -27,12 +26,12 @@ _SEATS: dict[str, Study] = {}
 _ALONE = threading.Lock()  # a study's lanes hold the features of one chunk at a time
 
 
-def packed(study: Study) -> bytes:
-    """Return the bench of a study as workers are sent it."""
-    return pickle.dumps((kernel_hash(), study.bench()), protocol=pickle.HIGHEST_PROTOCOL)
+def packed(study: Study) -> tuple[str, Study]:
+    """Return the bench of a study as workers are sent it, with the kernels that it is for."""
+    return kernel_hash(), study.bench()
 
 
-def seat(token: str, bench: bytes) -> None:
+def seat(token: str, bench: tuple[str, Study]) -> None:
     """Keep a bench in this process, under a name.
 
     Raises
@@ -40,7 +39,7 @@ def seat(token: str, bench: bytes) -> None:
     SnapshotMismatch
         The worker has other kernels than the sweep, so its figures would be others.
     """
-    code, study = pickle.loads(bench)  # noqa: S301 - from the scheduler that this worker obeys anyway
+    code, study = bench
     if code != kernel_hash():
         raise SnapshotMismatch(
             f"a worker must have the kernels of its sweep, {code}, had {kernel_hash()}; install the same "

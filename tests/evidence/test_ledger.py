@@ -230,6 +230,11 @@ def test_other_files_are_refused_and_left_as_they_are(tmp_path):
     text.write_text("not a database, but long enough to be taken for one\n" * 30)
     with pytest.raises(SnapshotMismatch, match="is no ledger"):
         Ledger.at(text)
+    short = tmp_path / "short.txt"
+    short.write_text("x")
+    with pytest.raises(SnapshotMismatch, match=r"is no ledger \(1 bytes\)"):
+        Ledger.at(short)
+    assert short.read_text() == "x"
     other = tmp_path / "other.sqlite"
     with sqlite3.connect(other) as db:
         db.execute("CREATE TABLE trials (x)")

@@ -167,7 +167,7 @@ def dask_small(few: int, many: int) -> dict[str, Any]:
         "same": same(swept[0], local(few)) and same(swept[1], plain),
         "same after a kill": same(shot, plain),
         "killed": killed == -signal.SIGKILL,
-        "bench": len(packed(plain.study)),
+        "bench": len(pickle.dumps(packed(plain.study))),
         "received": [[b - a for a, b in zip(*two, strict=True)] for two in pairwise(counts)],
     }
 
