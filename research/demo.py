@@ -109,7 +109,8 @@ def tour(out: Path, console: Console | None = None) -> dict[str, Any]:
     for note in notes_of(results):
         console.print(f"note: {escape(note)}")
 
-    swept = sweep(bars, SWEPT, GRID)
+    # In no ledger: the tour is no search of its user's, whose later winners it would weigh on.
+    swept = sweep(bars, SWEPT, GRID, ledger=None)
     console.print(
         f"\n{swept.metrics.height:,} backtests swept: {_cells():,} cells of {SWEPT} × {len(symbols)} symbols"
     )
