@@ -20,7 +20,7 @@ from research.simulation.fused import FusedExecutor
 from research.simulation.lanes import Lane
 
 if TYPE_CHECKING:
-    from research.simulation.swept import Study
+    from research.simulation.study import Study
 
 __all__ = ["chunks", "returns_from", "returns_of", "runnable", "settled"]
 

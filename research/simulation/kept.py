@@ -1,6 +1,6 @@
 """A sweep's result in a folder, and back: figures, grid, bars and what was asked.
 
-In: a `SweepResult`. Out: ``metrics.parquet`` (the figures), ``cells.parquet`` (each cell's place in the
+In: a sweep's outcome. Out: ``metrics.parquet`` (the figures), ``cells.parquet`` (each cell's place in the
 product of the axes), ``bars.parquet`` (what was swept, so that orders and portfolios of any cell can be made
 again), and ``manifest.json`` (what was asked, what is to be said, and the SHA-256 of the others). All are
 written before the first takes its name, the manifest takes it last, and nothing is read that the manifest
@@ -14,7 +14,7 @@ import json
 import math
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import polars as pl
@@ -30,15 +30,17 @@ from research.simulation.study import Study
 
 if TYPE_CHECKING:
     from research.learning.settings import LearningSettings
-    from research.simulation.swept import SweepResult
+    from research.simulation.outcome import Outcome
 
 __all__ = ["load", "save"]
+
+O = TypeVar("O", bound="Outcome")
 
 FORMAT = "onepath sweep 1"
 _TABLES = ("metrics.parquet", "cells.parquet", "bars.parquet")
 
 
-def save(swept: SweepResult, folder: str | Path) -> Path:
+def save(swept: Outcome, folder: str | Path) -> Path:
     """Write a result, as `SweepResult.save` says."""
     place = output_folder(folder)
     manifest = place / "manifest.json"
@@ -62,7 +64,7 @@ def save(swept: SweepResult, folder: str | Path) -> Path:
     return place
 
 
-def load(cls: type[SweepResult], folder: str | Path) -> SweepResult:
+def load(cls: type[O], folder: str | Path) -> O:
     """Read a result, as `SweepResult.load` says."""
     place = Path(folder)
     facts = _read(place / "manifest.json")
@@ -123,7 +125,7 @@ def _learning(facts: dict[str, Any] | None) -> LearningSettings | None:
     return LearningSettings.from_facts(facts)
 
 
-def _facts(swept: SweepResult) -> dict[str, Any]:
+def _facts(swept: Outcome) -> dict[str, Any]:
     study, grid, request = swept.study, swept.grid, swept.study.request
     learning = None if request.learning is None else request.learning.facts()
     return {

@@ -28,7 +28,8 @@ from research.simulation.lanes import Lane
 from research.simulation.scores import finished_cells
 
 if TYPE_CHECKING:
-    from research.simulation.swept import Study, SweepResult
+    from research.simulation.study import Study
+    from research.simulation.swept import SweepResult
 
 __all__ = ["Recorded", "enter", "entered", "ledger_named", "origin_of", "record"]
 
