@@ -4,16 +4,13 @@ In: rows to fit on, rows to speak of, and how champion and challenger did on the
 Out: raw probabilities, and what happened, in words. A challenger takes its champion's place only where
 its log loss, on labels that settled after both had spoken, is the lower one.
 
-A learner that raises is dropped, with an event; the others go on. Learners are fitted side by side in
-threads, each on one core, so that the number of cores does not change a bit.
+A learner that raises is dropped, with an event; the others go on.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,12 +19,12 @@ from research.errors import DataError
 from research.learning.contract import SEED_END, Fitted, Learner
 from research.learning.history import History, Rows
 from research.learning.model import FAILURES, Failure, Model, in_one_line
+from research.learning.threads import side_by_side
 
 __all__ = ["Ensemble"]
 
 F64 = NDArray[np.float64]
 I64 = NDArray[np.int64]
-Told = TypeVar("Told")
 # Below this many rows, starting threads costs more than the models take to answer.
 _WORTH_THREADS = 256
 
@@ -124,7 +121,8 @@ class Ensemble:
             return None
 
         failed: dict[str, Failure] = {}
-        for k, failure in enumerate(self._side_by_side(ask, len(models), pays=symbol.size >= _WORTH_THREADS)):
+        jobs = self.jobs if symbol.size >= _WORTH_THREADS else 1
+        for k, failure in enumerate(side_by_side(ask, len(models), jobs)):
             name = self.learners[k % len(self.learners)]
             if failure is not None and (name not in failed or failure.bar < failed[name].bar):
                 failed[name] = failure
@@ -226,7 +224,7 @@ class Ensemble:
                 return in_one_line(failure)
             return None
 
-        failures = self._side_by_side(learn, len(due))
+        failures = side_by_side(learn, len(due), self.jobs)
         told = [
             self.drop(self.learners[k], why) for k, why in zip(due, failures, strict=True) if why is not None
         ]
@@ -237,15 +235,6 @@ class Ensemble:
             else:
                 self.challengers[k] = model
         return told
-
-    def _side_by_side(
-        self, work: Callable[[int], Told | None], count: int, *, pays: bool = True
-    ) -> list[Told | None]:
-        """Do some work for each model, in threads where that pays."""
-        if self.jobs == 1 or count < 2 or not pays:
-            return [work(k) for k in range(count)]
-        with ThreadPoolExecutor(min(self.jobs, count)) as pool:
-            return list(pool.map(work, range(count)))
 
     def _file(self, role: str, learner: str) -> str:
         return f"{role}-{learner}.{self._learner[learner].suffix}"
