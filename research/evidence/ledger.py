@@ -19,39 +19,25 @@ The file is ``ledger.sqlite`` in the user's data folder, or where ``ONEPATH_LEDG
 
 from __future__ import annotations
 
-import os
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from operator import itemgetter
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-import platformdirs
 import polars as pl
 
-from research.errors import OutputError, SnapshotMismatch
+from research.errors import OutputError
 from research.evidence.cells import Cells, sketch_level, sketched
-from research.evidence.ledger_schema import (
-    APPLICATION_ID,
-    COLUMNS,
-    DDL,
-    GROUP_COLUMNS,
-    GROUPS,
-    TRIALS,
-    VERSION,
-)
+from research.evidence.ledger_file import VARIABLE, LedgerFile, connect, default_path
+from research.evidence.ledger_schema import COLUMNS, GROUP_COLUMNS, GROUPS, TRIALS
 from research.evidence.trials import SKETCH, effective_trials
 
 __all__ = ["Deflation", "Ledger", "connect", "default_path"]
 
-VARIABLE = "ONEPATH_LEDGER"
-_PATIENCE = 60.0  # seconds that a writer waits for another
 _BY_KEY = "ORDER BY t.key"
-_LEAST_DATABASE = 512  # bytes of SQLite's smallest page
-_ELSE = f"it was left as it is, name another with --path or {VARIABLE}"
 
 
 class Deflation(NamedTuple):
@@ -72,17 +58,6 @@ class Deflation(NamedTuple):
     variance: float
 
 
-def default_path() -> Path:
-    """Return where the ledger is if nobody says otherwise: ``ONEPATH_LEDGER``, or the user's data folder."""
-    told = os.environ.get(VARIABLE)
-    return Path(told) if told else platformdirs.user_data_path("onepath") / "ledger.sqlite"
-
-
-def connect(path: Path) -> sqlite3.Connection:
-    """Open a SQLite file; writers wait for each other."""
-    return sqlite3.connect(path, isolation_level=None, timeout=_PATIENCE)
-
-
 class Ledger:
     """A ledger file; open it with `Ledger.at`.
 
@@ -97,7 +72,7 @@ class Ledger:
 
     def __init__(self, path: Path, connect: Callable[[Path], sqlite3.Connection]) -> None:
         self.path = path
-        self._connect = connect
+        self._file = LedgerFile(path, connect)
 
     @classmethod
     def at(
@@ -119,18 +94,12 @@ class Ledger:
         OutputError
             It is a folder, or another program holds it.
         """
-        ledger = cls(default_path() if path is None else Path(path), connect)
-        if ledger.path.is_dir():
-            raise OutputError(f"ledger {ledger.path}: must be a file, was a folder; name a file in it")
-        if ledger.exists:
-            with ledger._open() as db:
-                ledger._check(db)
-        return ledger
+        return cls(default_path() if path is None else Path(path), connect)
 
     @property
     def exists(self) -> bool:
         """Whether anything was ever written to it."""
-        return self.path.exists() and self.path.stat().st_size > 0
+        return self._file.exists
 
     # --- writing -------------------------------------------------------------------------------
 
@@ -157,7 +126,7 @@ class Ledger:
         )  # fmt: skip
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            with self._open() as db:
+            with self._file.open() as db:
                 db.execute("BEGIN IMMEDIATE")
                 try:
                     new = self._write(db, origin, run, rows)
@@ -179,11 +148,7 @@ class Ledger:
         run: tuple[object, ...],
         rows: Sequence[tuple[object, ...]],
     ) -> int:
-        if not self._check(db):
-            for statement in DDL:
-                db.execute(statement)
-            db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-            db.execute(f"PRAGMA user_version = {VERSION}")
+        self._file.begin(db)
         db.execute(
             "INSERT OR IGNORE INTO origins (hash, strategy, code, data, symbols, first, last, execution, "
             "periods_per_year) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -276,8 +241,8 @@ class Ledger:
     ) -> list[tuple[Any, ...]]:
         if not self.exists:
             return []
-        with self._open() as db:
-            if not self._check(db):
+        with self._file.open() as db:
+            if not self._file.begun(db):
                 return []
             return db.execute(
                 f"SELECT {', '.join(columns)} FROM trials t JOIN runs r ON r.id = t.run "
@@ -285,36 +250,3 @@ class Ledger:
                 f"WHERE (? IS NULL OR o.strategy = ?) AND (? IS NULL OR o.data = ?) {rest}",
                 (strategy, strategy, data, data),
             ).fetchall()
-
-    @contextmanager
-    def _open(self) -> Iterator[sqlite3.Connection]:
-        with closing(self._connect(self.path)) as db:
-            yield db
-
-    def _check(self, db: sqlite3.Connection) -> bool:
-        """Refuse what is no ledger of this version; say whether it has been begun."""
-        try:
-            ours, version = (
-                db.execute(f"PRAGMA {name}").fetchone()[0] for name in ("application_id", "user_version")
-            )
-            tables = db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
-        except (
-            sqlite3.OperationalError
-        ) as problem:  # locked, or no permission: says nothing about its content
-            raise OutputError(f"ledger {self.path} cannot be read ({problem}); {_ELSE}") from problem
-        except sqlite3.DatabaseError as problem:
-            raise SnapshotMismatch(f"ledger {self.path} is no ledger ({problem}); {_ELSE}") from problem
-        if (ours, version, tables) == (0, 0, 0):
-            size = self.path.stat().st_size
-            # SQLite takes a file too short for its header for an empty database, and would write over it.
-            if 0 < size < _LEAST_DATABASE:
-                raise SnapshotMismatch(f"ledger {self.path} is no ledger ({size} bytes); {_ELSE}")
-            return False
-        if ours != APPLICATION_ID:
-            raise SnapshotMismatch(f"ledger {self.path} is a database of another program; {_ELSE}")
-        if version != VERSION:
-            raise SnapshotMismatch(
-                f"ledger {self.path} must have version {VERSION} for this onepath, was {version}; "
-                f"use the onepath that made it; {_ELSE}"
-            )
-        return True
