@@ -18,15 +18,13 @@ from numpy.typing import NDArray
 
 from research.data.adjust import corporate_actions
 from research.data.aligned import Panel
-from research.data.bars import INSTANT, PRICES, conform, require_known, validate_bars
+from research.data.bars import conform, require_known, validate_bars
+from research.data.pushed import FIELDS, columns_of, require_later, require_plausible, sound, typed
 from research.errors import BadValue, DataError, SnapshotMismatch, UnknownName
 
 __all__ = ["Panel", "PanelBuilder", "to_panel"]
 
 F64 = NDArray[np.float64]
-_FIELDS = (*PRICES, "volume")
-_SCHEMA = {"symbol": pl.String(), "bar_close": INSTANT, **dict.fromkeys(_FIELDS, pl.Float64())}
-_LARGEST_JUMP = 10_000.0  # the largest reverse splits on record are a few thousand to one
 _NEVER = np.datetime64("NaT", "us")
 _KIND = "PanelBuilder 1"
 
@@ -92,12 +90,12 @@ class PanelBuilder:
             were known only after their close.
         """
         n = len(self.symbols)
-        bars = _typed(bars)
+        bars = typed(bars)
         adjusted = "adj_factor" in bars.columns
         if self._adjusted is not None and adjusted != self._adjusted:
             was, now = ("with", "without") if self._adjusted else ("without", "with")
             raise DataError(f"bars came {was} adj_factor before and come {now} it now; push all one way")
-        at = self._columns_of(bars)
+        at = columns_of(bars, self.symbols)
         closes = bars["bar_close"].to_numpy()
         # Stable: within a symbol the order of the table is kept, and must be the order of time.
         given = bars
@@ -106,10 +104,10 @@ class PanelBuilder:
             at, closes, bars = at[order], closes[order], bars[order]
         first = np.ones(at.size, dtype=bool)
         first[1:] = at[1:] != at[:-1]
-        values = {name: bars[name].to_numpy() for name in _FIELDS}
+        values = {name: bars[name].to_numpy() for name in FIELDS}
         adj = bars["adj_factor"].cast(pl.Float64).to_numpy() if adjusted else np.ones(at.size)
         late = bool(np.any(~first[1:] & (closes[1:] <= closes[:-1])))
-        if late or not _sound(values, adj):
+        if late or not sound(values, adj):
             # The rules and their words live in one place; this is only the quick look that asks for it.
             validate_bars(given)
             raise DataError(
@@ -117,7 +115,7 @@ class PanelBuilder:
                 "was known"
             )
         require_known(given)
-        self._check_later(at, closes)
+        require_later(closes, self._last_bar, self.symbols, at)
 
         instants = np.unique(closes)
         t = np.searchsorted(instants, closes)
@@ -126,7 +124,7 @@ class PanelBuilder:
         previous_close[1:], previous_adj[1:] = values["close"][:-1], adj[:-1]
         previous_close[first], previous_adj[first] = self._close[at[first]], self._adj[at[first]]
         ratio = np.where(np.isnan(previous_close), 1.0, adj / previous_adj)
-        self._require_plausible(ratio, at, closes)
+        require_plausible(ratio, closes, self.symbols, at)
         growth, split, dividend = corporate_actions(ratio, previous_close)
 
         out = {name: _scatter(n, len(instants), cell, v, np.nan) for name, v in values.items()}
@@ -174,8 +172,8 @@ class PanelBuilder:
             raise DataError(
                 "re-anchoring needs bars with adj_factor; without it there is nothing to re-anchor"
             )
-        bars = _typed(bars)
-        at = self._columns_of(bars)
+        bars = typed(bars)
+        at = columns_of(bars, self.symbols)
         closes, factor = bars["close"].to_numpy(), bars["adj_factor"].to_numpy()
         last = bars["bar_close"].to_numpy() == self._bar[at]
         found = np.unique(at)
@@ -227,34 +225,6 @@ class PanelBuilder:
         builder._bar = bar.view("datetime64[us]")
         return builder
 
-    def _columns_of(self, bars: pl.DataFrame) -> NDArray[np.int64]:
-        names = bars["symbol"].cast(pl.String)
-        at = names.cast(pl.Enum(self.symbols), strict=False).to_physical().cast(pl.Int64)
-        if at.null_count():
-            raise UnknownName("symbol", str(names.filter(at.is_null())[0]), self.symbols)
-        return at.to_numpy()
-
-    def _require_plausible(self, ratio: F64, at: NDArray[np.int64], closes: NDArray[np.datetime64]) -> None:
-        """Refuse a jump of `adj_factor` that no corporate action makes; its ratio would round to nothing."""
-        wild = np.flatnonzero((ratio > _LARGEST_JUMP) | (ratio < 1.0 / _LARGEST_JUMP))
-        if wild.size:
-            i = int(wild[0])
-            raise DataError(
-                f"{self.symbols[at[i]]}: adj_factor must change by less than {_LARGEST_JUMP:g} times from "
-                f"bar to bar, changed {ratio[i]:.6g} times at {closes[i]} ({wild.size} such bars); mend or "
-                "drop the column"
-            )
-
-    def _check_later(self, at: NDArray[np.int64], closes: NDArray[np.datetime64]) -> None:
-        old = np.flatnonzero(closes <= self._last_bar)  # none if that is NaT: nothing pushed yet
-        if old.size:
-            i = int(old[0])
-            raise DataError(
-                f"{self.symbols[at[i]]}: pushed bars must be later than {self._last_bar}, the last one "
-                f"seen, was "
-                f"{closes[i]} ({old.size} such bars); push each instant once, all symbols together"
-            )
-
 
 def to_panel(bars: pl.DataFrame, symbols: Sequence[str] | None = None) -> Panel:
     """Align a whole bar table.
@@ -293,21 +263,8 @@ def to_panel(bars: pl.DataFrame, symbols: Sequence[str] | None = None) -> Panel:
     return PanelBuilder(symbols).push(bars.filter(pl.col("symbol").is_in(list(symbols))))
 
 
-def _typed(bars: pl.DataFrame) -> pl.DataFrame:
-    """Return the table with its column types; only one that lacks them is looked at row by row."""
-    wanted = {**_SCHEMA, **({"available_at": INSTANT} if "available_at" in bars.columns else {})}
-    return bars if all(bars.schema.get(n) == kind for n, kind in wanted.items()) else validate_bars(bars)
-
-
 def _scatter(n: int, t: int, cell: NDArray[np.int64], values: F64, empty: float) -> F64:
     """Put values into their cells of an (N, T) array and return its (T, N) view."""
     out = np.full(n * t, empty)
     out[cell] = values
     return out.reshape(n, t).T
-
-
-def _sound(values: dict[str, F64], adj: F64) -> bool:
-    """Whether all bars keep the rules of `schema.BarRows`, without its import and words; NaN keeps none."""
-    o, h, l, c, v = (values[name] for name in _FIELDS)
-    ok = (l > 0.0) & (l <= o) & (l <= c) & (o <= h) & (c <= h) & (h < np.inf) & (v >= 0.0) & (v < np.inf)
-    return bool(np.all(ok & (adj > 0.0) & (adj < np.inf)))
