@@ -18,18 +18,17 @@ import polars as pl
 from numpy.typing import NDArray
 
 from research.advance import Advance
-from research.data.panel import Panel
 from research.data.sample import load_sample
 from research.engine import Alter, UnifiedTradingEngine
 from research.errors import BadValue
 from research.evidence.metrics import activity_figures, drawdown, equity_stats, trade_stats
 from research.execution import Execution
 from research.kernels import account as ac
-from research.kernels.account import Account
 from research.request import TRAIN_FRACTION, Instant, Prepared, Request
 from research.simulation.decisions import decisions_frame
-from research.simulation.holding import Holding, buy_and_hold
+from research.simulation.holding import buy_and_hold
 from research.simulation.lessons import model_notes
+from research.simulation.remarks import benchmark_notes, trade_notes
 from research.simulation.trades import orders_frame, round_trips
 
 if TYPE_CHECKING:
@@ -266,41 +265,9 @@ def _result(
         decisions=decisions_frame(run, engine.strategy, prepared.first),
         notes=(
             prepared.notes
-            + _notes(panel, stats, engine.account)
+            + trade_notes(panel, stats, engine.account)
             + model_notes(run.spoken, panel, begin)
-            + _benchmark_notes(held)
+            + benchmark_notes(held)
         ),
         run=run,
     )
-
-
-def _benchmark_notes(held: Holding) -> tuple[str, ...]:
-    if not held.left_out:
-        return ()
-    left_out = ", ".join(held.left_out)
-    return (f"buy and hold is of {len(held.held)} symbols; not trading when it bought: {left_out}",)
-
-
-def _notes(panel: Panel, stats: Mapping[str, float], account: Account) -> tuple[str, ...]:
-    """Say what would otherwise stay silent."""
-    notes, totals = [], account.totals
-    if stats["trades"] + stats["open_trades"] == 0:
-        notes.append("no trade was made; `decisions` names the gate that blocked each entry")
-    for lapsed, why in (
-        (ac.A_LAPSED_NO_BAR, "the symbol had no next bar"),
-        (ac.A_LAPSED_CASH, "the cash bought not one share"),
-        (ac.A_LAPSED_SIZE, "a reverse split left not one share"),
-    ):
-        if totals[lapsed]:
-            notes.append(f"{int(totals[lapsed])} entries lapsed: {why}")
-    if totals[ac.A_CUT]:
-        notes.append(
-            f"{int(totals[ac.A_CUT])} entries were cut to the cash at hand; `orders` has what was asked"
-        )
-    stuck = ~panel.members(-1) & (account.positions[:, ac.P_QTY] != 0.0)
-    if stuck.any():
-        ended = ", ".join(np.array(panel.symbols)[stuck])
-        notes.append(f"without a last bar, their positions are marked at the last close there was: {ended}")
-    if len(panel.symbols) > 1:
-        notes.append("the universe is the list given, not what it was at the time: survivorship bias")
-    return tuple(notes)
