@@ -124,9 +124,9 @@ def test_version_is_one():
 # Who may import what; a path that ends in "/" means the folder. The layers between our own rooms are in
 # pyproject.toml.
 DOORS = {
-    "vectorbt": ("research/simulation/with_vectorbt.py", "research/report/"),
+    "vectorbt": ("research/simulation/vectorbt_door.py", "research/report/"),
     "alpaca": ("research/data/", "live/talk.py"),
-    "pandas": ("research/simulation/with_vectorbt.py", "research/report/", "research/data/sessions.py"),
+    "pandas": ("research/simulation/vectorbt_door.py", "research/report/", "research/data/sessions.py"),
     "plotly": ("research/report/",),
     "exchange_calendars": ("research/data/sessions.py",),
     "talib": (),

@@ -4,14 +4,11 @@ In: raw bars of N symbols and signals of C columns, each a symbol and an account
 its own. Out: vectorbt's orders in our units, and a vectorbt `Portfolio`.
 
 `vectorbt_arrays` says how the execution table is put into arrays, and what arrays
-cannot say: that is refused, naming the remedy.
-
-vectorbt is licensed under Apache 2.0 with Commons Clause.
+cannot say: that is refused, naming the remedy. `vectorbt_door` calls vectorbt.
 """
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -24,15 +21,11 @@ from research.execution import Execution
 from research.kernels import account as ac
 from research.kernels import signals as sg
 from research.simulation.vectorbt_arrays import arguments, entries, refuse, rows_per_bar, share_units
+from research.simulation.vectorbt_door import FILL, engine_named, order_records, portfolio_of, simulate
 
 __all__ = ["FILL", "VectorbtRun", "bytes_per_column", "portfolio_from_orders", "vectorbt_run"]
 
 F64 = NDArray[np.float64]
-
-FILL = np.dtype(
-    [("bar", np.int64), ("column", np.int64), ("side", np.int64)]
-    + [(name, np.float64) for name in ("size", "price", "fee")]
-)
 
 # Peak resident memory per row and column of one call, measured (see bytes_per_column).
 _BYTES_PER_ROW = 96
@@ -69,12 +62,12 @@ class VectorbtRun:
         """
         columns = np.arange(self.symbol_of.size) if column is None else np.array([column])
         orders = self.orders[np.isin(self.orders["column"], columns)]
-        records = _records(
+        records = order_records(
             orders["bar"], orders["column"] - columns[0], orders["side"], orders["size"], orders["price"],
             orders["fee"], self._units[self.symbol_of[orders["column"]], orders["bar"]],
         )  # fmt: skip
         close = (self._close / self._units)[self.symbol_of[columns]].T
-        return _wrap(
+        return portfolio_of(
             records, close, self._initial_capital, self._bar_close, list(columns), freq, shared=False
         )
 
@@ -147,7 +140,7 @@ def vectorbt_run(
             "set Execution(dividends=False), or backtest it with run_unified_backtest"
         )
     units = share_units(close, split)
-    engine = _engine(engine)
+    engine = engine_named(engine)
     entry = entries(signals, execution, trade_from)
     refuse(signals, entry, execution)
 
@@ -170,7 +163,7 @@ def vectorbt_run(
                         down=down,
                     )
                     rows = rows_per_bar(targets=targets)
-                    found = _simulate(own, told, units[k], rows, initial_capital, engine)
+                    found = simulate(own, told, units[k], rows, initial_capital, engine)
                     found["column"] = columns[found["column"]]
                     fills.append(found)
     orders = np.concatenate(fills) if fills else np.empty(0, FILL)
@@ -224,96 +217,9 @@ def portfolio_from_orders(
     units = share_units(close, split)
     bar = orders[:, ac.O_BAR].astype(np.int64)
     column = orders[:, ac.O_SYMBOL].astype(np.int64)
-    records = _records(
+    records = order_records(
         bar, column, orders[:, ac.O_SIDE], orders[:, ac.O_QTY], orders[:, ac.O_PRICE], orders[:, ac.O_FEE],
         units[column, bar],
     )  # fmt: skip
     names = list(symbols) if symbols is not None else list(range(close.shape[0]))
-    return _wrap(records, (close / units).T, initial_capital, bar_close, names, freq, shared=True)
-
-
-@functools.cache
-def _vectorbt() -> Any:
-    import vectorbt
-
-    return vectorbt
-
-
-def _engine(asked: str) -> str:
-    """Return the engine that will run."""
-    if asked not in ("auto", "rust", "numba"):
-        raise BadValue(f'`engine` of vectorbt must be "auto", "rust" or "numba", was {asked!r}')
-    if asked == "numba":
-        return asked
-    _vectorbt()
-    from vectorbt._engine import is_rust_available
-
-    if is_rust_available():
-        return "rust"
-    if asked == "rust":
-        raise BadValue(
-            'vectorbt\'s Rust engine is not installed; pip install "vectorbt[rust]" or ask for "numba"'
-        )
-    return "numba"
-
-
-def _simulate(
-    own: NDArray[np.int64],
-    told: dict[str, Any],
-    units_of: F64,
-    n_rows: int,
-    initial_capital: float,
-    engine: str,
-) -> NDArray[np.void]:
-    """Run columns of one symbol; returns FILL with columns counted from 0."""
-    portfolio = _vectorbt().Portfolio.from_signals(**told, init_cash=initial_capital, engine=engine)
-    found = portfolio.order_records
-    fills = np.empty(found.size, FILL)
-    fills["bar"] = own[found["idx"] // n_rows]
-    fills["column"] = found["col"]
-    fills["side"] = np.where(found["side"] == 0, 1, -1)
-    fills["size"] = found["size"] / units_of[fills["bar"]]
-    fills["price"] = found["price"] * units_of[fills["bar"]]
-    fills["fee"] = found["fees"]
-    return fills
-
-
-# --- what comes back ----------------------------------------------------------------------------------------
-
-
-def _records(
-    bar: NDArray[Any], column: NDArray[Any], side: NDArray[Any], size: F64, price: F64, fee: F64, units: F64
-) -> NDArray[np.void]:
-    """Return vectorbt order records in units, sorted by column and time."""
-    from vectorbt.portfolio.enums import order_dt
-
-    records = np.empty(bar.size, order_dt)
-    order = np.lexsort((bar, column))
-    records["id"] = np.arange(bar.size)
-    records["col"], records["idx"] = column[order], bar[order]
-    records["side"] = np.where(side[order] > 0, 0, 1)
-    records["size"], records["price"] = (size * units)[order], (price / units)[order]
-    records["fees"] = fee[order]
-    return records
-
-
-def _wrap(
-    records: NDArray[np.void],
-    close: F64,
-    initial_capital: float,
-    bar_close: NDArray[np.datetime64] | None,
-    columns: list[Any],
-    freq: str | None,
-    *,
-    shared: bool,
-) -> Any:
-    """Return a Portfolio on one row per bar."""
-    import pandas as pd
-    from vectorbt.portfolio.enums import log_dt
-
-    vbt = _vectorbt()
-    index = pd.RangeIndex(close.shape[0]) if bar_close is None else pd.DatetimeIndex(bar_close)
-    frame = pd.DataFrame(close, index=index, columns=columns)
-    wrapper = vbt.ArrayWrapper.from_obj(frame, freq=freq, group_by=True if shared else None)
-    cash = np.full(1 if shared else close.shape[1], float(initial_capital))
-    return vbt.Portfolio(wrapper, frame, records, np.empty(0, log_dt), cash, shared)
+    return portfolio_of(records, (close / units).T, initial_capital, bar_close, names, freq, shared=True)
