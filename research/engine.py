@@ -21,23 +21,14 @@ import polars as pl
 
 from research.advance import Advance
 from research.data.panel import Panel
-from research.errors import BadValue, NotEnoughHistory, SnapshotMismatch
+from research.errors import BadValue, NotEnoughHistory
 from research.execution import Execution
 from research.intake import Intake
 from research.kernels.account import new_account
-from research.kernels.jit import kernel_hash
 from research.learning.seams import Seams
 from research.reading import Alter, Read, Reader
 from research.request import Prepared, Request
-from research.saved import (
-    account_in,
-    arguments_in,
-    learning_in,
-    load_models,
-    pack,
-    read_container,
-    write_container,
-)
+from research.saved import arguments_in, learning_in, load_all, load_models, read_container, snapshot_of
 from research.strategies import strategy_named
 from research.trading import Fill, trade
 
@@ -278,7 +269,7 @@ class UnifiedTradingEngine:
 
     def snapshot(self) -> bytes:
         """Return everything carried between blocks, models included; `restore` continues from it."""
-        return write_container(pack(self))
+        return snapshot_of(self)
 
     @staticmethod
     def restore(data: bytes, *, jobs: int = 1) -> UnifiedTradingEngine:
@@ -297,14 +288,8 @@ class UnifiedTradingEngine:
             The bytes are no engine snapshot, are damaged, or other kernels made them.
         """
         saved = read_container(data)
-        if saved.facts["kernels"] != kernel_hash():
-            raise SnapshotMismatch(
-                f"the snapshot was made by kernels {saved.facts['kernels']}, these are {kernel_hash()}; "
-                "start anew from the bars, which takes seconds"
-            )
         engine = UnifiedTradingEngine(**arguments_in(saved), jobs=jobs)
-        load_models(engine, saved)
-        engine.account = account_in(saved)
+        load_all(engine, saved)
         return engine
 
 

@@ -32,14 +32,14 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Saved",
-    "account_in",
     "arguments_in",
     "learning_in",
+    "load_all",
     "load_models",
     "pack",
     "read_container",
     "read_models",
-    "write_container",
+    "snapshot_of",
 ]
 
 _MAGIC: Final = b"onepath engine 2\n"
@@ -125,10 +125,11 @@ def arguments_in(saved: Saved) -> dict[str, Any]:
     }
 
 
-def account_in(saved: Saved) -> Account:
-    """Return the account that was written down."""
+def load_all(engine: UnifiedTradingEngine, saved: Saved) -> None:
+    """Let an engine that has seen no bar go on where another one stood, its account included."""
+    load_models(engine, saved)
     with np.load(io.BytesIO(saved.files[_ACCOUNT]), allow_pickle=False) as parts:
-        return copy_account(Account(*(parts[name] for name in Account._fields)))
+        engine.account = copy_account(Account(*(parts[name] for name in Account._fields)))
 
 
 def read_models(folder: Path, expect: Mapping[str, Any]) -> Saved:
@@ -164,20 +165,21 @@ def learning_in(facts: Mapping[str, Any]) -> LearningSettings | None:
     return LearningSettings.from_facts(facts["learner"]["settings"])
 
 
-def write_container(saved: Saved) -> bytes:
-    """Return files and facts as one string of bytes: a line of JSON, the files, a digest over all."""
+def snapshot_of(engine: UnifiedTradingEngine) -> bytes:
+    """Return an engine as one string of bytes: facts as a line of JSON, the files, a digest over all."""
+    saved = pack(engine)
     head = {"facts": saved.facts, "files": {name: len(data) for name, data in saved.files.items()}}
     text = _MAGIC + json.dumps(head).encode() + b"\n" + b"".join(saved.files.values())
     return text + hashlib.sha256(text).digest()
 
 
 def read_container(data: bytes) -> Saved:
-    """Return what `write_container` was given.
+    """Return the files and facts in what `snapshot_of` gave.
 
     Raises
     ------
     SnapshotMismatch
-        The bytes are no engine snapshot of this version, or are damaged.
+        The bytes are no engine snapshot of this version, are damaged, or other kernels made them.
     """
     text = bytes(data[:-_DIGEST])
     if not text.startswith(_MAGIC):
@@ -191,4 +193,10 @@ def read_container(data: bytes) -> Saved:
     for name, size in head["files"].items():
         files[name] = body[at : at + size]
         at += size
+    kernels = head["facts"]["kernels"]
+    if kernels != kernel_hash():
+        raise SnapshotMismatch(
+            f"the snapshot was made by kernels {kernels}, these are {kernel_hash()}; {_AGAIN}, which takes "
+            "seconds"
+        )
     return Saved(files, head["facts"])

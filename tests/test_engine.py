@@ -191,7 +191,7 @@ def test_foreign_and_broken_snapshots_are_refused(panel, monkeypatch):
     ):
         with pytest.raises(SnapshotMismatch, match=said):
             UnifiedTradingEngine.restore(broken)
-    monkeypatch.setattr("research.engine.kernel_hash", lambda: "0" * 16)
+    monkeypatch.setattr("research.saved.kernel_hash", lambda: "0" * 16)
     with pytest.raises(SnapshotMismatch, match="was made by kernels"):
         UnifiedTradingEngine.restore(saved)
 
