@@ -160,7 +160,9 @@ def _asked(constraint: Constraint, point: Point, axes: Mapping[str, object]) -> 
         answer = constraint(point)
     except UnknownName:
         raise
-    except Exception as problem:  # the user's function: whatever it raises is told, with the cell
+    # Broad, because the constraint is the user's own function and may raise anything: no list of ours would
+    # be complete. Nothing is swallowed: what it raised is raised again, with the cell that it was asked of.
+    except Exception as problem:
         what = f"raised {type(problem).__name__} ({problem})"
         raise BadValue(_broken(what, point, axes)) from problem
     if not isinstance(answer, (bool, np.bool_)):

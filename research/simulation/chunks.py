@@ -167,7 +167,8 @@ def _fill(study: Study, lane: Lane, cells: I64, at: I64, out: F64) -> list[tuple
         found = study.executor.figures(lane, study.cells(lane, cells[at]))
     except MemoryError:
         raise  # is the machine's trouble, not the cell's
-    # Whatever a cell raises is recorded with it, and the others run.
+    # Broad, because a strategy is the user's code and may raise anything: of a sweep of many thousand cells,
+    # one that fails must not cost the others. Its reason is recorded with it and shown with the result.
     except Exception as problem:  # noqa: BLE001
         if at.size == 1:
             return [(int(at[0]), spoken(problem))]

@@ -115,7 +115,9 @@ def _start(address: str | None, workers: int | None) -> None:
         left -= 1
         try:
             ray.init(address=address or "local", **options)
-        except Exception as problem:  # ray's own are plain ones: a slow node, no cluster there, no right
+        # Broad, because ray itself raises plain Exception where a node is too slow to start, beside
+        # ConnectionError, RuntimeError and ValueError for others; each is raised again, or tried once more.
+        except Exception as problem:
             ray.shutdown()
             if left and "timed out during startup" in str(problem):
                 continue  # a busy machine: it gives a node 30 s

@@ -59,7 +59,8 @@ def needs(rule: Strategy, grid: Grid) -> Needs:
         try:
             read = rule.features(point)
             return read, max([recipe(name).lookback for name in read]), ""
-        # Whatever a strategy raises is told with the cell, and the others run.
+        # Broad, because a strategy is the user's code and may raise anything: the cell is left out with its
+        # reason, which the result shows, and the others run.
         except Exception as problem:  # noqa: BLE001
             return (), 0, spoken(problem)
 
