@@ -130,6 +130,8 @@ DOORS = {
     "plotly": ("research/report/",),
     "exchange_calendars": ("research/data/sessions.py",),
     "talib": (),
+    "requests": ("live/talk.py",),
+    "websockets": ("live/stream_line.py",),
 }
 
 

@@ -54,6 +54,9 @@ KINDS: dict[str, dict[str, str]] = {
         "silent": "the handshake succeeds, then nothing is ever said, not even a pong",
         "unauthorized": "authentication is refused",
         "repeat": "the answer to authentication comes twice",
+        "hang_up": "the connection is cut when the keys have come",
+        "babble": "bytes that are no message answer the keys",
+        "elsewhere": "302 to `to` instead of the handshake",
     },
     "stream": {
         "drop": "the message is lost",

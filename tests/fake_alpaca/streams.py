@@ -21,8 +21,9 @@ from websockets.http11 import Request as Handshake
 from websockets.server import ServerProtocol
 
 from tests.fake_alpaca.faults import Fault, edited
-from tests.fake_alpaca.wire import Head, reset
+from tests.fake_alpaca.wire import Head, Response, reset
 
+GARBAGE = b"\xc1 this is no message {"
 CHANNELS = {"b": "bars", "u": "updatedBars", "d": "dailyBars", "s": "statuses"}
 
 
@@ -104,6 +105,12 @@ class Peer:
 
     def _hear_account(self, said: Mapping[str, Any]) -> None:
         if said.get("action") in {"authenticate", "auth"}:
+            if self._is("hang_up"):
+                self.cut()
+                return
+            if self._is("babble"):
+                self._put(GARBAGE)
+                return
             data = said.get("data", said)
             key, secret = data.get("key_id", data.get("key")), data.get("secret_key", data.get("secret"))
             self.ready = self._authorized(key, secret) and not self._is("unauthorized")
@@ -138,7 +145,7 @@ class Peer:
             if fault.kind == "drop":
                 return
             if fault.kind == "garbage":
-                self._put(b"\xc1 this is no message {")
+                self._put(GARBAGE)
                 return
             if fault.kind == "duplicate":
                 copies = int(fault.arg("copies", 2))
@@ -197,6 +204,9 @@ class Hub:
                 return
             if fault.kind == "mute":
                 stop.wait(fault.arg("seconds", 0.0) or None)
+                return
+            if fault.kind == "elsewhere":
+                sock.sendall(Response(302, "", {"Location": fault.args["to"]}).to_bytes())
                 return
         peer = Peer(sock, head, faults, self._authorized)
         self.peers.append(peer)
