@@ -9,17 +9,20 @@ In: a study and its chunks. Out: what each found, as they finish.
 4. A task whose worker dies is given to another one by the scheduler, up to three times; then the sweep ends
    in one line. A chunk changes nothing but its result, so it finds the same there.
 
-joblib's backends of the same names hand back a list when the last task has finished (ray), or collect in a
-way that outlives an interruption (dask). Chunks must be kept as each is finished, so the schedulers of dask
-and ray are used directly.
+joblib's backends of the same names only choose the cluster, by ``joblib.parallel_config`` around a sweep.
+The schedulers of dask and ray are used directly: joblib on ray hands back a list when the last task has
+finished, and chunks must be kept as each is; joblib on dask scatters large arguments to workers, where they
+die with one, and only forgets its tasks after Ctrl-C, so that the cluster goes on with them (joblib 1.6, ray
+2.60).
 """
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from importlib import import_module
-from typing import Protocol, cast
+from typing import Any, Protocol, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -91,6 +94,35 @@ _LIBRARIES = {"dask": "distributed", "ray": "ray"}
 BACKENDS = ("local", *_LIBRARIES)
 
 
+def _of_joblib() -> tuple[str, Any]:
+    """Return the cluster that ``joblib.parallel_config`` names around this call, and dask's client.
+
+    Its backends on this machine say nothing of a sweep, whose cores are `jobs`.
+    """
+    if "joblib" not in sys.modules:
+        return "local", None
+    from joblib.parallel import get_active_backend
+
+    backend, _ = get_active_backend()
+    library = type(backend).__module__
+    if library == "joblib._dask":
+        return "dask", backend.client
+    return ("ray" if library.startswith("ray.") else "local"), None
+
+
+@contextmanager
+def _joined(name: str, study: Study, client: Any) -> Iterator[Runner]:
+    from joblib import parallel_config
+
+    on = import_module(f"research.simulation.on_{name}")
+    # Nothing but chunks goes there: models learn here, and scikit-learn would ask joblib, too.
+    with (
+        parallel_config(backend="sequential"),
+        on.joined(study, client) if name == "dask" else on.cluster(study, None, None) as runner,
+    ):
+        yield runner
+
+
 def runner_named(
     name: str, study: Study, address: str | None = None, workers: int | None = None
 ) -> AbstractContextManager[Runner]:
@@ -99,6 +131,7 @@ def runner_named(
     Parameters
     ----------
     name : {"local", "dask", "ray"}
+        "local" is what ``joblib.parallel_config`` says, where it names dask or ray.
     study : Study
     address : str, optional
         Of a running cluster; without it one is made on this machine, for this sweep.
@@ -119,7 +152,8 @@ def runner_named(
     if workers is not None and not whole(workers, 1):
         raise BadValue(f"`workers` must be a whole number ≥ 1, was {workers!r}; leave it out for all cores")
     if name == "local":
-        return _here(study, address, workers)
+        named, client = _of_joblib() if address is None and workers is None else (name, None)
+        return _here(study, address, workers) if named == "local" else _joined(named, study, client)
     if address is not None and workers is not None:
         raise BadValue(
             f"`workers` are started on this machine, were {workers} beside the cluster at {address!r}; leave "

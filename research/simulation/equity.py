@@ -110,6 +110,7 @@ def returns_of(study: Study, lane: Lane, cells: I64) -> F64:
         Fractions, from the first bar that may trade; as `returns_from` says.
     """
     executor = FusedExecutor(study.request.execution, study.request.initial_capital)
+    executor.jobs = study.request.cores
     out = np.empty((len(lane), cells.size))
     done = 0
     for chunk in chunks(study, cells):

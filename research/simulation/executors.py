@@ -47,6 +47,7 @@ class VectorbtExecutor:
     def __init__(self, execution: Execution, initial_capital: float) -> None:
         self.most_cells = 64
         self.most_features = 1_000_000
+        self.jobs = 1  # vectorbt knows no more
         self._execution = execution
         self._capital = initial_capital
         self._ran = "not yet run"
@@ -138,8 +139,12 @@ EXECUTORS: dict[str, Callable[[Execution, float], Executor]] = {
 }
 
 
-def executor_named(name: str, execution: Execution, initial_capital: float) -> Executor:
-    """Return the executor of that name, or refuse it with the nearest one."""
+def executor_named(
+    name: str, execution: Execution, initial_capital: float, jobs: int | None = None
+) -> Executor:
+    """Return the executor of that name, for so many cores, or refuse it with the nearest one."""
     if name not in EXECUTORS:
         raise UnknownName("sweep engine", name, EXECUTORS)
-    return EXECUTORS[name](execution, initial_capital)
+    executor = EXECUTORS[name](execution, initial_capital)
+    executor.jobs = executor.jobs if jobs is None else jobs
+    return executor

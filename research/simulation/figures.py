@@ -52,6 +52,9 @@ class Executor(Protocol):
     most_features: int
     """Features held at once, if there is a choice."""
 
+    jobs: int
+    """Cores that it may use, if it knows how to use more than one; they change no bit."""
+
     @property
     def engine(self) -> str:
         """What ran, in words."""

@@ -73,7 +73,7 @@ class FusedExecutor:
         self._rules = execution.as_array()
         self._capital = initial_capital
         self._blank = new_account(1, initial_capital)
-        self._jobs = os.cpu_count() or 1
+        self.jobs = os.cpu_count() or 1
 
     def figures(self, lane: Lane, cells: Cells) -> dict[str, F64]:
         """Return `FIGURES` of C accounts."""
@@ -128,16 +128,16 @@ class FusedExecutor:
         if cells.words is None:
             calls = self._groups(lane, cells, ran, bucket, sign)
         else:
-            jobs = min(self._jobs, count)
+            jobs = min(self.jobs, count)
             calls = [
                 partial(self._heard, lane, cells, ran, bucket, sign, range(k, count, jobs))
                 for k in range(jobs)
             ]
-        if len(calls) == 1 or self._jobs == 1:
+        if len(calls) == 1 or self.jobs == 1:
             for call in calls:
                 call()
         else:
-            with ThreadPoolExecutor(self._jobs) as pool:
+            with ThreadPoolExecutor(self.jobs) as pool:
                 for part in [pool.submit(call) for call in calls]:
                     part.result()
         return ran
@@ -167,7 +167,7 @@ class FusedExecutor:
             )  # fmt: skip
             rest = (self._blank, lane.rows, self._rules, *ran[:2], bucket, sign, *ran[2:])
             # Cells that are neighbours trade alike, so dealing evens out the work.
-            parts = min(self._jobs * _SHARES if self._jobs > 1 else 1, len(starts) - 1)
+            parts = min(self.jobs * _SHARES if self.jobs > 1 else 1, len(starts) - 1)
             calls += [partial(groups_nb, *given, k, parts, *rest) for k in range(parts)]
         return calls
 

@@ -149,11 +149,14 @@ class Lanes:
         One per symbol that has bars enough for at least one cell.
     notes : tuple of str
         Which symbols have none, and why.
+    jobs : int, optional
+        Cores that features are computed on; default: all.
     """
 
     panel: Panel
     lanes: tuple[Lane, ...]
     notes: tuple[str, ...]
+    jobs: int | None = None
 
     @cached_property
     def _rows(self) -> dict[str, NDArray[np.int64]]:
@@ -184,7 +187,9 @@ class Lanes:
             and self.lanes[0].features.recipes.keys() == recipes.keys()
         ):
             return
-        values = FeatureStream(self.panel.symbols, missing).advance(self.panel) if missing else np.empty(0)
+        values = np.empty(0)
+        if missing:
+            values = FeatureStream(self.panel.symbols, missing, jobs=self.jobs).advance(self.panel)
         new = {row.name: k for k, row in enumerate(missing)}
         column = {symbol: n for n, symbol in enumerate(self.panel.symbols)}
         for lane in self.lanes:
@@ -236,7 +241,7 @@ def lay_out(request: Request, bars: pl.DataFrame) -> Lanes:
         lanes.append(_lane(symbol, alone))
     if not lanes:
         raise NotEnoughHistory(notes[0])
-    return Lanes(together.panel, tuple(lanes), tuple(notes))
+    return Lanes(together.panel, tuple(lanes), tuple(notes), request.jobs)
 
 
 def _lane(symbol: str, prepared: Prepared) -> Lane:

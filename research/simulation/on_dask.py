@@ -20,7 +20,7 @@ from research.simulation.chunks import Chunk, Done
 from research.simulation.study import Study
 from research.simulation.workers import leave, packed, runs_of, seat, work
 
-__all__ = ["Bench", "cluster"]
+__all__ = ["Bench", "cluster", "joined"]
 
 _LIBRARY: Any = distributed  # half of it has no types
 _PATIENCE = 5.0  # seconds for a scheduler to answer
@@ -42,8 +42,8 @@ class Bench(distributed.WorkerPlugin):
         self._bench = bench
 
     def setup(self, worker: Any) -> None:
-        """Keep the bench in the worker's process."""
-        seat(self._token, self._bench)
+        """Keep the bench in the worker's process, for as many cores as it has threads."""
+        seat(self._token, self._bench, worker.state.nthreads)
 
     def teardown(self, worker: Any) -> None:
         """Forget it."""
@@ -60,7 +60,8 @@ class _Dask:
 
     @property
     def slots(self) -> int:
-        return int(max(1, sum(self._client.nthreads().values())))
+        # A worker runs one chunk at a time, on all of its threads.
+        return max(1, len(self._client.nthreads()))
 
     def run(self, chunks: Sequence[Chunk], begin: Begin, told: Told) -> Results:
         left = iter(chunks)
@@ -99,19 +100,26 @@ def _result(future: Any, chunk: Chunk) -> Done:
 
 @contextmanager
 def cluster(study: Study, address: str | None, workers: int | None) -> Iterator[_Dask]:
-    """Open a client, bring the bench to its workers, and take it away at the end."""
-    token = f"onepath-{uuid.uuid4().hex}"
-    with _started(workers) if address is None else _reached(address) as client:
-        client.register_plugin(Bench(token, packed(study)), name=token)
-        try:
-            yield _Dask(study, client, token)
-        finally:
-            client.unregister_worker_plugin(token)
+    """Open a client and run a study on its workers."""
+    begun = _started(workers, study.request.jobs or 1) if address is None else _reached(address)
+    with begun as client, joined(study, client) as runner:
+        yield runner
 
 
 @contextmanager
-def _started(workers: int | None) -> Iterator[Any]:
-    options = {"threads_per_worker": 1, "dashboard_address": None, "silence_logs": logging.CRITICAL}
+def joined(study: Study, client: Any) -> Iterator[_Dask]:
+    """Bring the bench to the workers of a client, and take it away at the end."""
+    token = f"onepath-{uuid.uuid4().hex}"
+    client.register_plugin(Bench(token, packed(study)), name=token)
+    try:
+        yield _Dask(study, client, token)
+    finally:
+        client.unregister_worker_plugin(token)
+
+
+@contextmanager
+def _started(workers: int | None, threads: int) -> Iterator[Any]:
+    options = {"threads_per_worker": threads, "dashboard_address": None, "silence_logs": logging.CRITICAL}
     with (
         _LIBRARY.LocalCluster(n_workers=workers, **options) as local,
         _LIBRARY.Client(local, set_as_default=False) as client,

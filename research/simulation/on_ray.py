@@ -23,20 +23,23 @@ from research.errors import BadValue, OnepathError
 from research.simulation.backends import AHEAD, RETRIES, Begin, Results, Told
 from research.simulation.chunks import Chunk, Done
 from research.simulation.study import Study
-from research.simulation.workers import packed, runs_of, seat, seated, work
+from research.simulation.workers import leave_all_but, packed, runs_of, seat, seated, work
 
 __all__ = ["cluster"]
 
 _LIBRARY: Any = ray  # parts of it have no types
 _PATIENCE = 5.0  # seconds for a cluster to answer
 _STARTS = 5  # of a node on this machine, before it is given up
+_BENCHES = 2  # that a worker keeps: it is not told when a sweep ends
 
 
 def _on_worker(token: str, bench: list[Any], runs: NDArray[np.int64]) -> Done:
-    """Run a chunk; a worker's first one brings the bench."""
+    """Run a chunk; a worker's first one brings the bench, for the cores that ray gives to the task."""
     if not seated(token):
+        given = _LIBRARY.get_runtime_context().get_assigned_resources()
         # A copy: ray's own is read-only memory, for which every kernel would be compiled anew.
-        seat(token, copy.deepcopy(ray.get(bench[0])))
+        seat(token, copy.deepcopy(ray.get(bench[0])), max(1, int(given.get("CPU", 1))))
+        leave_all_but(_BENCHES)
     return work(token, runs)
 
 
@@ -48,11 +51,12 @@ class _Ray:
         self._token = token
         # In a list, so that a task is given the reference and not another copy of the bench.
         self._bench = [ray.put(packed(study))]
-        self._task: Any = ray.remote(num_cpus=1, max_retries=RETRIES)(_on_worker)
+        self._cores = study.request.jobs or 1
+        self._task: Any = ray.remote(num_cpus=self._cores, max_retries=RETRIES)(_on_worker)
 
     @property
     def slots(self) -> int:
-        return max(1, int(_LIBRARY.cluster_resources().get("CPU", 1)))
+        return max(1, int(sum(cores // self._cores for cores in _cores_of_nodes())))
 
     def run(self, chunks: Sequence[Chunk], begin: Begin, told: Told) -> Results:
         left = iter(chunks)
@@ -92,22 +96,40 @@ def _result(task: Any, chunk: Chunk) -> Done:
 
 @contextmanager
 def cluster(study: Study, address: str | None, workers: int | None) -> Iterator[_Ray]:
-    """Reach or start a cluster, and leave or end it."""
-    if ray.is_initialized():
-        yield _Ray(study, f"onepath-{uuid.uuid4().hex}")  # the caller's own, which stays
-        return
-    _start(address, workers)
+    """Reach or start a cluster, and leave or end it; one that the caller has begun is taken, and stays."""
+    ours = not ray.is_initialized()
+    if ours:
+        _start(address, workers, study)
     try:
+        _require_cores(study.request.jobs or 1)
         yield _Ray(study, f"onepath-{uuid.uuid4().hex}")
     finally:
-        ray.shutdown()
+        if ours:
+            ray.shutdown()
 
 
-def _start(address: str | None, workers: int | None) -> None:
+def _cores_of_nodes() -> list[float]:
+    """Return the cores of each node that lives."""
+    return [node["Resources"].get("CPU", 0.0) for node in _LIBRARY.nodes() if node["Alive"]]
+
+
+def _require_cores(jobs: int) -> None:
+    """Refuse tasks that no node could ever run: ray would wait for one."""
+    most = max(_cores_of_nodes(), default=0.0)
+    if jobs > most:
+        raise BadValue(
+            f"`jobs` are cores of one worker, was {jobs}, and no node of the ray cluster has more than "
+            f"{most:g}; ask for fewer"
+        )
+
+
+def _start(address: str | None, workers: int | None, study: Study) -> None:
     options: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
     if address is None:
         # "local": never a cluster that happens to run; that one must be asked for.
-        options |= {"num_cpus": workers or os.cpu_count(), "include_dashboard": False}
+        jobs = study.request.jobs or 1
+        count = workers or max(1, (os.cpu_count() or 1) // jobs)
+        options |= {"num_cpus": count * jobs, "include_dashboard": False}
     else:
         _require_answer(address)
     left = 1 if address else _STARTS

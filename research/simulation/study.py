@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from copy import copy
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -224,6 +225,14 @@ class Study:
         return replace(
             self, grid=grid, lanes=lanes, needs=Needs((), empty, {}), bars=self.bars.clear(), lessons=lessons
         )
+
+    def on(self, cores: int) -> Study:
+        """Return the same study for so many cores; it computes the same bits."""
+        executor, request = copy(self.executor), replace(self.request, jobs=cores)
+        executor.jobs = cores
+        lessons = None if self.lessons is None else replace(self.lessons, request=request)
+        lanes = replace(self.lanes, jobs=cores)
+        return replace(self, request=request, executor=executor, lanes=lanes, lessons=lessons)
 
     def at(self, places: I64) -> Study:
         """Return the same study with the cells at some places of the product; lanes are shared."""

@@ -109,7 +109,8 @@ def sweep(
         How the model of a strategy that has one learns. In each account it learns from that symbol
         alone, as in a backtest of it, and once for all cells that it learns the same in.
     jobs : int, optional
-        Cores for fits and predictions; all by default. They do not change a bit.
+        Cores for fits, predictions and the fused scan: all by default; on a cluster no more than each worker
+        was given, and one for workers that are started here. They do not change a bit.
     max_learners : int
         Refuse a grid that needs more of them: each is a walk through all bars with all its retrainings.
     memory_mb : float
@@ -126,7 +127,8 @@ def sweep(
         kind, runs only what is missing; a different call is refused there.
     backend : {"local", "dask", "ray"}
         Who runs the chunks: this process, or the workers of a cluster, with the same figures. A worker
-        that dies loses no result. The extras `[dask]` and `[ray]` bring the libraries.
+        that dies loses no result. The extras `[dask]` and `[ray]` bring the libraries. "local" within
+        ``joblib.parallel_config(backend="dask")`` or "ray" is that cluster, too.
     address : str, optional
         Of the cluster's scheduler, like "tcp://127.0.0.1:8786" for dask, "127.0.0.1:6379" for ray;
         default: one on this machine that ends with the sweep.
@@ -164,7 +166,7 @@ def sweep(
     cells = build_grid(rule, grid or {}, params, constraint=constraint, sample=sample, seed=seed)
     book = ledger_named(ledger)
     rules = Execution(dividends=False) if execution is None else execution
-    executor = executor_named(engine, rules, initial_capital)
+    executor = executor_named(engine, rules, initial_capital, jobs)
     if not memory_mb > 0.0:
         raise BadValue(f"`memory_mb` must be above 0, was {memory_mb!r}; the default is 1024")
 

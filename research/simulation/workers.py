@@ -3,7 +3,8 @@
 In: a study's bench (bars, spans, costs, axes: all that does not depend on cells), then chunks as places in
 the product of the axes, written as runs, which takes a few bytes. Out: what each chunk found, by the same
 code as anywhere (`research.simulation.chunks.run_chunk`). A worker makes the cells of their places, computes
-the features that they read, and keeps those that its next chunk reads too.
+the features that they read, and keeps those that its next chunk reads too. It uses the cores that its cluster
+gave it and no more, so that workers who share a machine do not take turns on all of its cores.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from research.kernels.jit import kernel_hash
 from research.simulation.chunks import Chunk, Done, run_chunk
 from research.simulation.study import Study
 
-__all__ = ["leave", "packed", "places_of", "runs_of", "seat", "seated", "work"]
+__all__ = ["leave", "leave_all_but", "packed", "places_of", "runs_of", "seat", "seated", "work"]
 
 I64 = NDArray[np.int64]
 
@@ -31,8 +32,17 @@ def packed(study: Study) -> tuple[str, Study]:
     return kernel_hash(), study.bench()
 
 
-def seat(token: str, bench: tuple[str, Study]) -> None:
+def seat(token: str, bench: tuple[str, Study], cores: int) -> None:
     """Keep a bench in this process, under a name.
+
+    Parameters
+    ----------
+    token : str
+        The name.
+    bench : tuple of str and Study
+        As `packed` makes it.
+    cores : int
+        That this worker was given; fewer are used if the sweep asked for fewer.
 
     Raises
     ------
@@ -45,7 +55,7 @@ def seat(token: str, bench: tuple[str, Study]) -> None:
             f"a worker must have the kernels of its sweep, {code}, had {kernel_hash()}; install the same "
             "onepath on all machines"
         )
-    _SEATS[token] = study
+    _SEATS[token] = study.on(min(cores, study.request.jobs or cores))
 
 
 def seated(token: str) -> bool:
@@ -56,6 +66,12 @@ def seated(token: str) -> bool:
 def leave(token: str) -> None:
     """Forget a bench."""
     _SEATS.pop(token, None)
+
+
+def leave_all_but(count: int) -> None:
+    """Forget all benches but the last few."""
+    for token in list(_SEATS)[: max(0, len(_SEATS) - count)]:
+        leave(token)
 
 
 def work(token: str, runs: I64) -> Done:

@@ -2,6 +2,8 @@
 
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +11,7 @@ import pytest
 
 from research.data import load_sample
 from research.errors import BadValue, MissingExtra, SnapshotMismatch, UnknownName
-from research.simulation import workers
+from research.simulation import fused, workers
 from research.simulation.sweep import sweep
 
 
@@ -82,7 +84,7 @@ def test_places_are_told_as_runs():
 
 
 def test_a_worker_finds_what_this_process_finds(swept):
-    workers.seat("a", workers.packed(swept.study))
+    workers.seat("a", workers.packed(swept.study), 1)
     places = swept.grid.index[3:17]
     done = workers.work("a", workers.runs_of(places))
     assert workers.seated("a")
@@ -97,4 +99,50 @@ def test_a_worker_with_other_kernels_is_refused(swept, monkeypatch):
     with pytest.raises(
         SnapshotMismatch, match="had 0000000000000000; install the same onepath on all machines"
     ):
-        workers.seat("b", bench)
+        workers.seat("b", bench, 1)
+
+
+@pytest.mark.parametrize(("given", "jobs", "used"), [(1, None, 1), (3, None, 3), (4, 2, 2), (2, 8, 2)])
+def test_a_worker_uses_the_cores_that_it_was_given(swept, monkeypatch, given, jobs, used):
+    pools = []
+
+    class Pool(ThreadPoolExecutor):
+        def __init__(self, count):
+            pools.append(count)
+            super().__init__(count)
+
+    monkeypatch.setattr(fused, "ThreadPoolExecutor", Pool)
+    before = swept.study.executor.jobs
+    study = replace(swept.study, request=replace(swept.study.request, jobs=jobs))
+    workers.seat("c", workers.packed(study), given)
+    done = workers.work("c", workers.runs_of(swept.grid.index[3:17]))
+    workers.leave("c")
+    assert pools == ([] if used == 1 else [used]), "one thread needs no pool"
+    assert swept.study.executor.jobs == before, "the sweep's own executor is left as it was"
+    np.testing.assert_array_equal(done.figures[3][:, 0], swept.metrics["sharpe_ratio"][3:17].to_numpy())
+
+
+@pytest.mark.parametrize("jobs", [1, 3])
+def test_a_sweep_in_this_process_uses_the_cores_that_it_is_told(monkeypatch, jobs, swept):
+    pools = []
+
+    class Pool(ThreadPoolExecutor):
+        def __init__(self, count):
+            pools.append(count)
+            super().__init__(count)
+
+    monkeypatch.setattr(fused, "ThreadPoolExecutor", Pool)
+    grid = {"threshold": "0:1:0.1", "min_trend": [50, 70]}
+    again = sweep(load_sample(["IBM"]), grid=grid, engine="fused", progress=False, ledger=None, jobs=jobs)
+    assert set(pools) == ({3} if jobs == 3 else set())
+    assert again.metrics.equals(swept.metrics, null_equal=True)
+
+
+def test_a_worker_that_is_not_told_of_an_end_keeps_the_last_benches(swept):
+    bench = workers.packed(swept.study)
+    for token in "efgh":
+        workers.seat(token, bench, 1)
+    workers.leave_all_but(2)
+    assert [workers.seated(token) for token in "efgh"] == [False, False, True, True]
+    workers.leave_all_but(0)
+    assert not workers.seated("h")

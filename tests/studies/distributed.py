@@ -1,13 +1,14 @@
-"""A sweep on real workers: the same figures, also when one is killed with SIGKILL; times; bytes sent.
+"""A sweep on real workers: the same figures, also of models, and when one is killed with SIGKILL; bytes sent.
 
 dask: a scheduler and workers as processes of their own, as docs/sweeps.md starts them. ray: a cluster of its
-own on this machine.
+own on this machine. Times: ``python -m tests.benchmarks distributed``.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import logging
 import os
 import pickle
 import signal
@@ -23,9 +24,12 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import joblib
 import polars as pl
 
 from research.data import load_sample
+from research.learning.settings import LearningSettings
+from research.simulation import workers as workers_of
 from research.simulation.sweep import SweepResult, sweep
 from research.simulation.workers import packed, runs_of
 
@@ -39,12 +43,13 @@ def bars() -> pl.DataFrame:
 
 def grid(cells: int) -> dict[str, object]:
     """Return a grid of about so many cells, on the same features however many."""
-    return {"fast": "5:20:5", "slow": "40:80:20", "trail": [0.02 + 0.0005 * k for k in range(cells // 12)]}
+    trails = [0.02 + 0.5 * k * 12 / cells for k in range(cells // 12)]
+    return {"fast": "5:20:5", "slow": "40:80:20", "trail": trails}
 
 
-def local(cells: int) -> SweepResult:
-    """Run it in this process."""
-    return sweep(bars(), "ma_crossover", grid(cells), engine="fused", progress=False, ledger=None)
+def local(cells: int, told: Any = False, **where: Any) -> SweepResult:
+    """Run it in this process, unless told otherwise."""
+    return sweep(bars(), "ma_crossover", grid(cells), engine="fused", progress=told, ledger=None, **where)
 
 
 @contextmanager
@@ -109,24 +114,18 @@ def on_dask(cells: int, address: str, victim: subprocess.Popen[bytes] | None = N
             victim.send_signal(signal.SIGKILL)
             victim.wait()
 
-    return sweep(
-        bars(), "ma_crossover", grid(cells), engine="fused", progress=told, ledger=None, backend="dask",
-        address=address,
-    )  # fmt: skip
+    return local(cells, told, backend="dask", address=address)
 
 
-def on_ray(cells: int, workers: int, killed: list[int] | None = None) -> SweepResult:
-    """Run it on a ray cluster of its own; kill a worker once a chunk is done, and note its process."""
+def on_ray(cells: int, killed: list[int]) -> SweepResult:
+    """Run it on the ray cluster of this process; kill a worker once a chunk is done, and note its process."""
 
     def told(done: float, total: int) -> None:
-        if killed is not None and not killed:
+        if not killed:
             killed.append(_ray_worker())
             os.kill(killed[0], signal.SIGKILL)
 
-    return sweep(
-        bars(), "ma_crossover", grid(cells), engine="fused", progress=told, ledger=None, backend="ray",
-        workers=workers,
-    )  # fmt: skip
+    return local(cells, told, backend="ray")
 
 
 def _ray_worker() -> int:
@@ -152,37 +151,90 @@ def same(one: SweepResult, other: SweepResult) -> bool:
     return one.complete and other.complete and one.metrics.equals(other.metrics, null_equal=True)
 
 
+def model(**where: Any) -> SweepResult:
+    """Run a strategy with a model, two lessons of which one cannot be learned, on a backend."""
+    settings = LearningSettings(
+        learners=("lightgbm",), features=("ret_5", "ret_21", "vol_21", "z_20", "rsi_2", "dist_sma_20"),
+        max_rows=300, min_labels=100, retrain_every=84, tuning={"lightgbm": {"trees": 8}},
+    )  # fmt: skip
+    grid = {"time_limit": [10, 500], "min_confidence": [0, 0.4], "kelly_fraction": [0.25, 0.5, 1]}
+    return sweep(
+        load_sample(["AAPL"]).tail(2100), "ml_driven", grid, engine="fused", learning=settings,
+        progress=False, ledger=None, **where,
+    )  # fmt: skip
+
+
+def used() -> list[int]:
+    """Return the cores that each bench in this process computes on."""
+    return [study.executor.jobs for study in workers_of._SEATS.values()]
+
+
 def dask_small(few: int, many: int) -> dict[str, Any]:
-    """Run a small and a larger sweep on two workers, then one of which a worker is killed."""
-    with dask_cluster(2) as (address, processes):
+    """Run sweeps on two workers: small, large, by joblib, with a model; and one of which a worker dies."""
+    from distributed import Client
+
+    cores: list[list[int]] = []
+    with (
+        dask_cluster(2) as (address, processes),
+        Client(address, set_as_default=False) as client,
+    ):
+
+        def told(done: float, total: int) -> None:
+            if not cores:
+                cores.extend(client.run(used).values())
+
         counts = [counted(address)]
         swept = []
         for cells in (few, many):
             swept.append(on_dask(cells, address))
             counts.append(counted(address))
+        with joblib.parallel_config(backend="dask", client=client):
+            by_joblib = local(few, told)
+        learned = model(backend="dask", address=address)
         shot = on_dask(many, address, processes[0])
         killed = processes[0].poll()
     plain = local(many)
     return {
         "same": same(swept[0], local(few)) and same(swept[1], plain),
+        "same by joblib": same(by_joblib, swept[0]),
+        "same of a model": same(learned, model()),
         "same after a kill": same(shot, plain),
         "killed": killed == -signal.SIGKILL,
+        "cores": cores,
         "bench": len(pickle.dumps(packed(plain.study))),
         "received": [[b - a for a, b in zip(*two, strict=True)] for two in pairwise(counts)],
     }
 
 
 def ray_small(cells: int) -> dict[str, Any]:
-    """Run a sweep on two workers of which one is killed."""
+    """Run sweeps on two workers: by joblib, with a model; and one of which a worker is killed."""
+    import ray
+    from ray.util.joblib import register_ray
+
+    register_ray()
+    ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
+    with joblib.parallel_config(backend="ray"):
+        by_joblib = local(cells)
+    learned = model(backend="ray")
+    probe: Any = ray.remote(num_cpus=1)(used)
+    cores = ray.get(probe.remote())
     killed: list[int] = []
+    shot = on_ray(cells, killed)
+    ray.shutdown()
     plain = local(cells)
-    shot = on_ray(cells, 2, killed)
     tasks = [len(pickle.dumps(runs_of(plain.grid.index[:n]))) for n in (12, cells)]
-    return {"same after a kill": same(shot, plain), "killed": bool(killed), "task": tasks}
+    return {
+        "same by joblib": same(by_joblib, plain),
+        "same of a model": same(learned, model()),
+        "same after a kill": same(shot, plain),
+        "killed": bool(killed),
+        "cores": cores,
+        "task": tasks,
+    }
 
 
 def main(arguments: list[str]) -> None:
-    """Print times of 1, 2 and 4 workers, whether figures are the same, and what was sent."""
+    """Print whether figures are the same, and what was sent."""
     parser = argparse.ArgumentParser(prog="python -m tests.studies distributed", description=__doc__)
     parser.add_argument("--cells", type=int, default=24_000)
     parser.add_argument("--small", choices=("dask", "ray"), help="what CI runs, as JSON")
@@ -190,28 +242,12 @@ def main(arguments: list[str]) -> None:
     if asked.small:
         print(json.dumps(dask_small(240, 2400) if asked.small == "dask" else ray_small(2400)))
         return
-    local(12)
-    plain = local(asked.cells)
-    print(f"{len(plain.grid)} cells, this process: {plain.seconds:.1f} s")
-    for workers in (1, 2, 4):
-        with dask_cluster(workers) as (address, _):
-            on_dask(12 * workers, address)  # imports, and the kernels are read from disk
-            swept = on_dask(asked.cells, address)
-        print(f"dask, {workers} workers: {swept.seconds:.1f} s, figures {_equal(swept, plain)}")
-    for workers in (1, 2, 4):
-        swept = on_ray(asked.cells, workers)
-        print(f"ray, {workers} workers: {swept.seconds:.1f} s with imports, figures {_equal(swept, plain)}")
-    seen = dask_small(asked.cells // 10, asked.cells)
-    print(f"dask, a worker killed: {seen['killed']}, figures the same: {seen['same after a kill']}")
-    few, many = seen["received"]
-    print(f"dask, bytes received per worker: {few} for {asked.cells // 10} cells, {many} for {asked.cells}; "
-          f"the bench has {seen['bench']}")  # fmt: skip
-    shot = ray_small(asked.cells)
-    print(f"ray, a worker killed: {shot['killed']}, figures the same: {shot['same after a kill']}")
-
-
-def _equal(one: SweepResult, other: SweepResult) -> str:
-    return "equal" if same(one, other) else "DIFFERENT"
+    for name, seen in (
+        ("dask", dask_small(asked.cells // 10, asked.cells)),
+        ("ray", ray_small(asked.cells)),
+    ):
+        for what, found in seen.items():
+            print(f"{name}, two workers, {asked.cells} cells: {what}: {found}")
 
 
 if __name__ == "__main__":

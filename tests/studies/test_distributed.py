@@ -15,6 +15,9 @@ def seen(backend):
 def test_dask_finds_the_same_and_loses_nothing_with_a_worker():
     found = seen("dask")
     assert found["same"]
+    assert found["same by joblib"]
+    assert found["cores"] == [[1], [1]], "joblib's cluster ran it, a worker on the thread that it has"
+    assert found["same of a model"]
     assert found["killed"]
     assert found["same after a kill"]
     few, many = found["received"]
@@ -25,6 +28,9 @@ def test_dask_finds_the_same_and_loses_nothing_with_a_worker():
 
 def test_ray_finds_the_same_and_loses_nothing_with_a_worker():
     found = seen("ray")
+    assert found["same by joblib"]
+    assert found["same of a model"]
+    assert set(found["cores"]) == {1}, "ray's cluster ran it, a task on the core that it has"
     assert found["killed"]
     assert found["same after a kill"]
     assert found["task"][1] < found["task"][0] + 64, "a task names its cells by runs, however many they are"
