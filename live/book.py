@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from live.broker import NOT_FILLED
 from live.orders import LEG_OF_REASON, OPEN, Leg, Order, Status, mint
 from research.kernels import account as ac
 
@@ -39,6 +40,14 @@ class Book:
     def __init__(self, prefix: str, strategy: str, open_orders: Iterable[Order] = ()) -> None:
         self.prefix, self.strategy = prefix, strategy
         self._open = {order.id: order for order in open_orders}
+
+    def open(self) -> list[Order]:
+        """Return the open orders, in the order in which they were decided."""
+        return list(self._open.values())
+
+    def get(self, name: str) -> Order | None:
+        """Return the open order of an id."""
+        return self._open.get(name)
 
     def id_of(self, symbol: str, bar_close: np.datetime64, leg: Leg) -> str:
         """Return the id that an order has or would have."""
@@ -171,6 +180,8 @@ def _shares(quantity: float) -> str:
 def _why(decided: NDArray[np.float64]) -> str:
     """Return why the entry decided one bar earlier came to nothing."""
     code = int(decided[ac.I_LAPSED])
+    if code == NOT_FILLED:
+        return "not filled at the broker"
     return ac.GATE_NAMES.get(code, "a split left less than one share")
 
 

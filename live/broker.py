@@ -16,10 +16,15 @@ from live.orders import Order, Outcome
 from research.kernels.account import N_INTENT, Account, empty_orders
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from live.journal import Write
     from research.data.panel import Panel
     from research.execution import Execution
 
-__all__ = ["Broker", "SimulatedBroker"]
+__all__ = ["NOT_FILLED", "Broker", "SimulatedBroker"]
+
+NOT_FILLED = 190.0  # beside the account's own gates: a broker did not fill an entry
 
 
 class Broker(Protocol):
@@ -61,6 +66,10 @@ class Broker(Protocol):
         """
         ...
 
+    def booked(self, bar: int) -> Sequence[Write]:
+        """Return what the journal must hold, with a bar's own rows, of the fills that it was told."""
+        ...
+
 
 class SimulatedBroker:
     """Fill at the bars themselves, by the very function that the backtest's scan loops over.
@@ -83,6 +92,10 @@ class SimulatedBroker:
     def send(self, order: Order) -> Outcome:
         """Accept: the account already holds every order that the journal has."""
         return Outcome.ACCEPTED
+
+    def booked(self, bar: int) -> Sequence[Write]:
+        """Nothing: its fills come out of the bars again."""
+        return ()
 
     def fill(self, bar: Panel, account: Account, execution: Execution) -> NDArray[np.float64]:
         """Execute what waited for this bar's open, then its stops and targets."""

@@ -25,13 +25,21 @@ from research.data.adjust import RATIO_GRID
 from research.data.panel import Panel
 from research.errors import DataError, SnapshotMismatch
 from research.request import Prepared, Request
+from research.saved import Saved
 
 _EXACT = tuple(name for name in BAR_FIELDS if name not in {"factor", "dividend"})
 
 __all__ = ["digest_of", "require_bars", "require_settings", "settings_of"]
 
 
-def settings_of(request: Request, prepared: Prepared, prefix: str) -> dict[str, object]:
+def settings_of(
+    request: Request,
+    symbols: Sequence[str],
+    params: Mapping[str, float],
+    model: Saved | None,
+    prefix: str,
+    mode: str = "replay",
+) -> dict[str, object]:
     """Return what must be the same when a journal is continued.
 
     Not the last bar there is: a file of bars may have grown since. Then the year's
@@ -40,27 +48,27 @@ def settings_of(request: Request, prepared: Prepared, prefix: str) -> dict[str, 
     """
     measured = {"bars_per_year"} - set(request.params)
     return {
-        "mode": "replay",
+        "mode": mode,
         "prefix": prefix,
         "strategy": request.strategy,
-        "symbols": list(prepared.panel.symbols),
-        "parameter": {name: value for name, value in prepared.params.items() if name not in measured},
+        "symbols": list(symbols),
+        "parameter": {name: value for name, value in params.items() if name not in measured},
         "start": None if request.start is None else str(request.start),
         "end": None if request.end is None else str(request.end),
         "capital": request.initial_capital,
         "train_fraction": request.train_fraction,
         "execution": asdict(request.execution),
-        "learning": learning_of(request, prepared),
-        "model": None if prepared.model is None else prepared.model.facts["last_bar"],
+        "learning": learning_of(request, model),
+        "model": None if model is None else model.facts["last_bar"],
     }
 
 
-def learning_of(request: Request, prepared: Prepared) -> dict[str, Any] | None:
+def learning_of(request: Request, model: Saved | None) -> dict[str, Any] | None:
     """Return how the strategy's model learns; None where it has none."""
     if request.rule().model is None:
         return None
-    if prepared.model is not None:
-        settings: dict[str, Any] = prepared.model.facts["learner"]["settings"]
+    if model is not None:
+        settings: dict[str, Any] = model.facts["learner"]["settings"]
         return settings
     from research.learning.settings import LearningSettings
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 import hashlib
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,7 +25,9 @@ from live.rows import BarRecord, Event, order_of, order_row, text_of
 from live.schema import APPLICATION_ID, DDL, INSERT, ORDERS, VERSION
 from research.errors import OnepathError, OutputError, SnapshotMismatch
 
-__all__ = ["Journal"]
+__all__ = ["Journal", "Write"]
+
+Write = Callable[[sqlite3.Connection], object]  # further rows that belong to the same transaction
 
 
 class Journal:
@@ -154,7 +156,7 @@ class Journal:
             self._db = None
             raise
 
-    def record(self, bars: Sequence[BarRecord], state: bytes) -> None:
+    def record(self, bars: Sequence[BarRecord], state: bytes, *writes: Write) -> None:
         """Write bars, their orders and the engine's state after the last of them, in one transaction."""
         with self._transaction() as db:
             # The state before these bars must still be there: else another runner has written them.
@@ -173,6 +175,15 @@ class Journal:
                 db.executemany(INSERT["fills"], bar.fills)
                 db.execute(INSERT["equity"], bar.equity)
                 _write_events(db, bar.events, bar.bar, text_of(bar.bar_close))
+            for write in writes:
+                write(db)
+
+    def put(self, *writes: Write, events: Iterable[Event] = (), bar: int | None = None) -> None:
+        """Write rows and events that belong together, in one transaction."""
+        with self._transaction() as db:
+            for write in writes:
+                write(db)
+            _write_events(db, events, bar, None)
 
     def update(self, orders: Iterable[Order]) -> None:
         """Write what a broker said to orders."""

@@ -40,6 +40,7 @@ class Leg(StrEnum):
     EXIT = "exit"
     STOP = "stop"
     TARGET = "target"
+    FLATTEN = "flatten"  # closes what nobody here can explain, or what the kill switch closes
 
 
 class Status(StrEnum):

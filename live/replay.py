@@ -27,7 +27,7 @@ from research.engine import UnifiedTradingEngine
 from research.kernels.jit import kernel_hash
 from research.request import Prepared, Request
 
-__all__ = ["Replay", "fills_frame", "open_replay"]
+__all__ = ["Replay", "begin", "fills_frame", "open_replay"]
 
 
 @dataclass(frozen=True)
@@ -109,7 +109,7 @@ def open_replay(
     panel = prepared.panel
     feed = ReplayFeed(bars, panel.symbols, panel.bar_close[-1])
     broker = broker or SimulatedBroker()
-    settings = settings_of(request, prepared, broker.prefix)
+    settings = settings_of(request, panel.symbols, prepared.params, prepared.model, broker.prefix)
     book = Journal.at(journal, connect)
     continued = not book.is_new
     try:
@@ -119,20 +119,21 @@ def open_replay(
             require_bars(book, prepared)
             engine.reanchor(feed.until(engine.last_bar))
         else:
-            engine = _begin(book, request, prepared, feed, settings, source)
+            engine = begin(book, request, prepared, feed, settings, source)
         return Replay(Runner(engine, broker, feed, book), book, feed, prepared, continued)
     except BaseException:
         book.close()
         raise
 
 
-def _begin(
+def begin(
     journal: Journal,
     request: Request,
     prepared: Prepared,
     feed: ReplayFeed,
     settings: dict[str, object],
     source: str,
+    **more: str,
 ) -> UnifiedTradingEngine:
     """Return an engine that has seen all bars before the span, and begin the journal with it."""
     panel, first = prepared.panel, prepared.first
@@ -162,6 +163,7 @@ def _begin(
         source=source,
         trade_from=text_of(prepared.trade_from_instant),
         warmup_sha256=digest_of(panel[:first]),
+        **more,
     )
     return engine
 

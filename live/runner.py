@@ -120,10 +120,16 @@ class Runner:
         """Write the bars taken since the last commit, and send the orders that they left unsent."""
         if not self._unwritten:
             return
-        self.journal.record(self._unwritten, self.engine.snapshot())
+        written = self.broker.booked(self._unwritten[-1].bar)
+        self.journal.record(self._unwritten, self.engine.snapshot(), *written)
         latest = {order.id: order for record in self._unwritten for order in record.orders}
         self._unwritten = []
         self._send(order for order in latest.values() if not order.sent)
+
+    @property
+    def absent(self) -> set[str]:
+        """Symbols that had bars once and had none in the last one."""
+        return set(self._absent)
 
     @property
     def bar(self) -> int:

@@ -2,8 +2,8 @@
 
 Times are UTC text in ISO form; `bar` counts from the first bar the engine saw, so
 a run's first journalled bar comes after its warm-up bars. Prices are USD, raw;
-NULL is "none". Rows are never changed, except an order's state and the one
-snapshot.
+NULL is "none". Rows are never changed, except an order's state, what is held at the
+broker, the one snapshot and the one pulse.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 __all__ = ["APPLICATION_ID", "DDL", "INSERT", "LIMITS_DDL", "ORDERS", "VERSION"]
 
 APPLICATION_ID = 0x6F6E6570  # "onep": tells our files from other SQLite databases
-VERSION = 1
+VERSION = 2
 
 DDL = (
     "CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
@@ -49,6 +49,22 @@ DDL = (
     """CREATE TABLE snapshot (
         id INTEGER PRIMARY KEY CHECK (id = 1), bar INTEGER NOT NULL, kernels TEXT NOT NULL,
         sha256 TEXT NOT NULL, state BLOB NOT NULL)""",
+    # What a real broker was sent and told, empty in a replay. One row per order that was ever to be sent,
+    # written before it is; `order_id` is that of the order above which it carries out. Amounts are text, as
+    # exact as they were told.
+    """CREATE TABLE tracked (
+        client_id TEXT PRIMARY KEY, order_id TEXT NOT NULL, symbol TEXT NOT NULL, side INTEGER NOT NULL,
+        quantity TEXT NOT NULL, purpose TEXT NOT NULL, fields TEXT NOT NULL, state TEXT NOT NULL,
+        broker_id TEXT NOT NULL, filled TEXT NOT NULL, average TEXT, sent_at TEXT NOT NULL, seen_at TEXT,
+        replaced_by TEXT NOT NULL) WITHOUT ROWID""",
+    # `bar` is the bar in which the account has booked it; NULL: not yet.
+    """CREATE TABLE executions (
+        seq INTEGER PRIMARY KEY, at TEXT NOT NULL, client_id TEXT NOT NULL, symbol TEXT NOT NULL,
+        side INTEGER NOT NULL, quantity TEXT NOT NULL, price TEXT NOT NULL, bar INTEGER)""",
+    "CREATE TABLE holdings (symbol TEXT PRIMARY KEY, quantity TEXT NOT NULL, average TEXT) WITHOUT ROWID",
+    """CREATE TABLE pulse (
+        id INTEGER PRIMARY KEY CHECK (id = 1), at TEXT NOT NULL, began TEXT NOT NULL, pid INTEGER NOT NULL,
+        host TEXT NOT NULL, mode TEXT NOT NULL, phase TEXT NOT NULL, text TEXT NOT NULL)""",
 )
 
 INSERT = {
@@ -62,6 +78,10 @@ INSERT = {
     "equity": "INSERT INTO equity VALUES (?, ?, ?, ?, ?)",
     "events": "INSERT INTO events VALUES (NULL, ?, ?, ?, ?, ?, ?)",
     "snapshot": "INSERT INTO snapshot VALUES (1, ?, ?, ?, ?)",
+    "tracked": "INSERT OR REPLACE INTO tracked VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    "executions": "INSERT INTO executions VALUES (NULL, ?, ?, ?, ?, ?, ?, NULL)",
+    "holdings": "INSERT INTO holdings VALUES (?, ?, ?)",
+    "pulse": "INSERT OR REPLACE INTO pulse VALUES (1, ?, ?, ?, ?, ?, ?, ?)",
 }
 
 ORDERS = {

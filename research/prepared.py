@@ -68,7 +68,11 @@ class Prepared:
 
 
 def after_training(
-    request: Request, bars: pl.DataFrame, symbols: Sequence[str], start: datetime | None
+    request: Request,
+    bars: pl.DataFrame,
+    symbols: Sequence[str],
+    start: datetime | None,
+    least: int = 2,
 ) -> Prepared:
     """Lay out the bars after those that a trained model has seen.
 
@@ -81,6 +85,8 @@ def after_training(
     symbols : sequence of str
     start : datetime, optional
         Of the span.
+    least : int
+        Bars that the span must hold.
 
     Raises
     ------
@@ -91,7 +97,7 @@ def after_training(
     DataError
         Bars that do not continue those that the model has seen.
     NotEnoughHistory
-        Fewer than two bars after its last one.
+        Fewer bars than `least` after its last one.
     """
     assert request.model is not None
     saved = read_models(request.model, request.expects(symbols))
@@ -130,10 +136,10 @@ def after_training(
                 f"seen, was {request.start}; start later, or train on earlier bars"
             )
         first = int(np.searchsorted(panel.bar_close, begin))
-    if len(panel) - first < 2:
+    if len(panel) - first < least:
         raise NotEnoughHistory(
             f"the span after the model's last bar, {last!s:.10}, holds {max(len(panel) - first, 0)} bars "
-            "and a run needs 2; bring later bars, or train on fewer"
+            f"and a run needs {least}; bring later bars, or train on fewer"
         )
     bars_per_year = saved.facts["params"]["bars_per_year"]
     params = request.resolve(len(symbols), bars_per_year)

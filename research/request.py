@@ -91,7 +91,7 @@ class Request:
         }
         return self.rule().resolve({**defaults, **self.params})
 
-    def prepare(self, bars: pl.DataFrame, *, account_symbols: int | None = None) -> Prepared:
+    def prepare(self, bars: pl.DataFrame, *, account_symbols: int | None = None, least: int = 2) -> Prepared:
         """Check this request against `bars` and lay them out.
 
         Parameters
@@ -101,6 +101,8 @@ class Request:
         account_symbols : int, optional
             How many symbols share one account; all of them by default. A sweep
             gives each symbol an account of its own and says 1.
+        least : int, default 2
+            Bars that the span must hold; a live run begins with one, and the others are still to come.
 
         Raises
         ------
@@ -144,10 +146,10 @@ class Request:
         bars = bars.filter(pl.col("symbol").is_in(symbols))
         until = bars if end is None else bars.filter(pl.col("bar_close") <= end)
         if self.model is not None:
-            return after_training(self, until, symbols, start)
+            return after_training(self, until, symbols, start, least)
         builder = PanelBuilder(symbols)
         panel = builder.push(until)  # a symbol may have no bar before the end
-        return self._cut(builder, panel, start, account_symbols)
+        return self._cut(builder, panel, start, account_symbols, least)
 
     def expects(self, symbols: Sequence[str]) -> dict[str, object]:
         """Return the facts of a trained model that must agree with this request."""
@@ -177,16 +179,21 @@ class Request:
         return list(self.symbols)
 
     def _cut(
-        self, builder: PanelBuilder, panel: Panel, start: datetime | None, account_symbols: int | None
+        self,
+        builder: PanelBuilder,
+        panel: Panel,
+        start: datetime | None,
+        account_symbols: int | None,
+        least: int,
     ) -> Prepared:
         first = 0
         if start is not None:
             first = int(np.searchsorted(panel.bar_close, np.datetime64(start.replace(tzinfo=None), "us")))
         span = len(panel) - first
-        if span < 2:
+        if span < least:
             raise NotEnoughHistory(
                 f"the span {self.start or 'first bar'} to {self.end or 'last bar'} holds {max(span, 0)} bars "
-                f"and a run needs 2; {_have(panel)}"
+                f"and a run needs {least}; {_have(panel)}"
             )
         trade_from = first + int(self.train_fraction * span)
         n_symbols = account_symbols or len(panel.symbols)

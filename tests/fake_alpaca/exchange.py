@@ -13,6 +13,7 @@ import heapq
 import math
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from fractions import Fraction
 from typing import Any
 
 from tests.fake_alpaca import matching
@@ -145,7 +146,7 @@ class Exchange:
             for other in order.siblings:
                 self._end_twin(other)
         order.filled_qty = round(order.filled_qty + size, 9)
-        order.filled_value += size * price
+        order.filled_value += Fraction(size) * Fraction(price)
         order.updated_at = self.now
         self.account.book(order.symbol, order.sign * size, price)
         number = len(self.account.executions)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from fractions import Fraction
 from typing import Any
 
 from tests.fake_alpaca.spelling import shares, stamp, text
@@ -46,7 +47,7 @@ class Order:
     position_intent: str | None = None
     status: str = "pending_new"
     filled_qty: float = 0.0
-    filled_value: float = 0.0
+    filled_value: Fraction = Fraction(0)  # exact, so that the average of one fill is its price
     triggered: bool = False  # a stop_limit that has become a limit order
     stuck: bool = False  # a fault keeps it from going anywhere
     portions: list[float] = field(default_factory=list)  # a fault: fractions of it to fill, one per occasion
@@ -97,7 +98,7 @@ class Order:
 
     def to_json(self, nested: bool = True) -> dict[str, Any]:
         """Return what the API says of it."""
-        average = self.filled_value / self.filled_qty if self.filled_qty else None
+        average = float(self.filled_value / Fraction(self.filled_qty)) if self.filled_qty else None
         stop = self.stop_level() if self.type == "trailing_stop" else self.stop_price
         return {
             "id": self.id,

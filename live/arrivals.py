@@ -1,0 +1,133 @@
+"""Bars as they come in: what is new since the engine's last one, and what was said of older ones since.
+
+In: the data host, the journal. Out: blocks of one instant each, oldest first; bars that the vendor has
+corrected meanwhile; bars that were refused. A correction changes nothing that was decided: it is told.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final
+
+import polars as pl
+
+from live.rows import Event, instant_of
+from live.vendor import fetch
+
+if TYPE_CHECKING:
+    from live.journal import Journal
+    from live.line import Line
+
+__all__ = ["Arrivals", "News"]
+
+_LOOK_BACK: Final = timedelta(days=12)  # corrections and re-based factors of so long are seen
+_RAW: Final = ("open", "high", "low", "close", "volume")
+
+
+@dataclass(frozen=True, eq=False)
+class News:
+    """What one question brought.
+
+    Attributes
+    ----------
+    blocks : list of DataFrame
+        New bars, one instant each, oldest first.
+    anchor : DataFrame
+        Each symbol's last bar that the engine has taken, as the vendor now adjusts it.
+    events : list of Event
+        Corrections and refusals.
+    """
+
+    blocks: list[pl.DataFrame]
+    anchor: pl.DataFrame
+    events: list[Event]
+
+    def symbols_at(self, instant: datetime) -> set[str]:
+        """Return the symbols that have a new bar of an instant."""
+        for block in self.blocks:
+            if block["bar_close"][0].replace(tzinfo=UTC) == instant:
+                return set(block["symbol"].to_list())
+        return set()
+
+
+class Arrivals:
+    """Ask for bars.
+
+    Parameters
+    ----------
+    line : Line
+        To the data host.
+    symbols : sequence of str
+    timeframe : str
+        As `live.vendor.INTERVALS` has it.
+    feed : str
+        "iex" or "sip".
+    journal : Journal
+        With the bars that were taken.
+    """
+
+    def __init__(
+        self, line: Line, symbols: Sequence[str], timeframe: str, feed: str, journal: Journal
+    ) -> None:
+        self._line, self._symbols, self._timeframe, self._feed = line, tuple(symbols), timeframe, feed
+        self._journal = journal
+
+    def since(self, last: datetime, now: datetime) -> News:
+        """Return what is new after `last`, of what is complete at `now`; both UTC.
+
+        Raises
+        ------
+        Unreachable
+        """
+        back = last - _LOOK_BACK
+        told = fetch(self._line, self._symbols, back, now, interval=self._timeframe, feed=self._feed)
+        bars = told.bars.filter(pl.col("symbol").is_in(self._symbols)).unique(
+            ["symbol", "bar_close"], keep="last", maintain_order=True
+        )
+        old, new = bars.filter(pl.col("bar_close") <= last), bars.filter(pl.col("bar_close") > last)
+        taken = self._taken(back)
+        joined = old.join(taken, on=["symbol", "bar_close"], how="inner", suffix="_taken")
+        events = [Event("bar refused", fault) for fault in told.faults]
+        events += _corrections(joined)
+        blocks = [
+            block.sort("symbol")
+            for _, block in new.sort("bar_close").group_by("bar_close", maintain_order=True)
+        ]
+        return News(blocks, self._anchor(old, joined, last), events)
+
+    def _taken(self, back: datetime) -> pl.DataFrame:
+        """Return the journal's bars since an instant."""
+        rows = self._journal.rows(
+            "SELECT symbol, bar_close, open, high, low, close, volume FROM bars WHERE bar_close >= ?",
+            back.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        )
+        table = [(row[0], instant_of(row[1]).item(), *row[2:]) for row in rows]
+        schema: dict[str, Any] = {"symbol": pl.String, "bar_close": pl.Datetime("us")}
+        schema |= dict.fromkeys(_RAW, pl.Float64)
+        found = pl.DataFrame(table, schema=schema, orient="row")
+        return found.with_columns(pl.col("bar_close").dt.replace_time_zone("UTC"))
+
+    def _anchor(self, old: pl.DataFrame, joined: pl.DataFrame, last: datetime) -> pl.DataFrame:
+        """Return each symbol's last taken bar with its factor of now and the close it was taken with."""
+        # Before the first journalled bar the engine has the vendor's own, all of one delivery.
+        at_last = old.filter(pl.col("bar_close") == last)
+        kept = joined.with_columns(close=pl.col("close_taken")).select(old.columns)
+        latest = pl.concat([kept, at_last.join(kept, on=["symbol", "bar_close"], how="anti")])
+        return latest.filter(pl.col("bar_close") == pl.col("bar_close").max().over("symbol"))
+
+
+def _corrections(joined: pl.DataFrame) -> list[Event]:
+    """Tell of bars that are no longer what they were when they were taken."""
+    differs = pl.any_horizontal(pl.col(name) != pl.col(f"{name}_taken") for name in _RAW)
+    events = []
+    for row in joined.filter(differs).sort("bar_close", "symbol").iter_rows(named=True):
+        parts = [
+            f"{name} {row[f'{name}_taken']:g}, now {row[name]:g}"
+            for name in _RAW
+            if row[name] != row[f"{name}_taken"]
+        ]
+        text = f"bar of {row['bar_close']:%Y-%m-%d %H:%M} UTC: {'; '.join(parts)}; nothing is decided anew"
+        events.append(Event("corrected bar", text, row["symbol"]))
+    return events

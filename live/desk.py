@@ -1,0 +1,332 @@
+"""What the strategy wants, and what is sent for it now: entries, exits, protection.
+
+In: the book of wanted orders, the engine's account, a picture of the broker, the hours. Out: orders, through
+the risk door (`live.sending`), and cancels. Asked at each tick, it does the next thing that each symbol needs
+and no more; what was done before shows in the tracks, so a restart goes on where the last process stopped.
+
+For each symbol, the first that applies:
+
+1. Its last order is in doubt, or somebody else's order is there: nothing, until that is known.
+2. An exit is wanted and can be sent now: protection is cancelled; when that has ended, the exit is sent. One
+   that ended unfilled is sent again after the next bar, under an id of that bar.
+3. Shares are held: the protection that the kernel has in force rests at the broker, of their number.
+4. An entry is wanted, decided at the latest bar, and its open is still to come: it is sent.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from live.orders import Leg, Order, Outcome, Status, mint
+from live.protection import Protection, Step, next_step, order_fields, wanted
+from live.risk_context import Context, Purpose, Wanted
+from live.sending import Sender, Sent
+from live.transitions import State
+from research.kernels import account as ac
+
+if TYPE_CHECKING:
+    from live.book import Book
+    from live.journal import Journal
+    from live.schedule import Schedule
+    from live.tracks import Track, Tracks
+    from research.engine import UnifiedTradingEngine
+
+__all__ = ["Desk", "Plan"]
+
+Tell = Callable[[str, str, str], None]  # kind, text, symbol; said once while it lasts
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What the desk needs to know of this instant.
+
+    Attributes
+    ----------
+    context : callable
+        The door's view of the world, made anew for each order.
+    schedule : Schedule
+    now : datetime
+    is_open : bool
+        By the broker's clock.
+    locked : set of str
+        Symbols of which nothing may be sent.
+    entering : bool
+        Whether entries may be sent at all: not while bars are caught up with, nor after a halt.
+    """
+
+    context: Callable[[], Context]
+    schedule: Schedule
+    now: datetime
+    is_open: bool
+    locked: frozenset[str]
+    entering: bool
+
+
+class Desk:
+    """Send what is wanted.
+
+    Parameters
+    ----------
+    engine : UnifiedTradingEngine
+    book : Book
+    journal : Journal
+    tracks : Tracks
+    sender : Sender
+    tell : callable
+    """
+
+    def __init__(
+        self,
+        engine: UnifiedTradingEngine,
+        book: Book,
+        journal: Journal,
+        tracks: Tracks,
+        sender: Sender,
+        tell: Tell,
+    ) -> None:
+        self._engine, self._book, self._journal = engine, book, journal
+        self._tracks, self._sender, self._tell = tracks, sender, tell
+
+    def serve(self, plan: Plan) -> None:
+        """Do the next thing for each symbol."""
+        for symbol in self._engine.symbols:
+            if symbol in plan.locked:
+                continue
+            orders = [order for order in self._book.open() if order.symbol == symbol]
+            leaving = [order for order in orders if order.leg is Leg.EXIT]
+            if leaving and self._tracks.held(symbol) != 0 and self._exit(leaving[0], plan):
+                continue
+            if self._tracks.held(symbol) != 0:
+                self._protect(symbol, orders, plan)
+            else:
+                self._unprotect(symbol)
+            for order in orders:
+                if order.leg is Leg.ENTRY and order.status is Status.NEW:
+                    self._enter(order, plan)
+
+    def flatten(self, symbol: str, shares: Decimal, plan: Plan) -> None:
+        """Close what nobody here can explain; `shares` are to be traded, signed."""
+        if any(t.purpose is Purpose.FLATTEN for t in self._tracks.open(symbol)) or not plan.is_open:
+            return
+        self._unprotect(symbol)
+        number = sum(t.purpose is Purpose.FLATTEN for t in self._tracks.orders.values())
+        instant = np.datetime64(plan.now.astimezone(UTC).replace(tzinfo=None), "us") + number
+        name = mint(self._book.prefix, self._book.strategy, symbol, instant, Leg.FLATTEN)
+        side = 1 if shares > 0 else -1
+        self._market(name, symbol, side, abs(shares), Purpose.FLATTEN, "day", "", plan)
+
+    # --- entries and exits ---------------------------------------------------------------------
+
+    def _enter(self, order: Order, plan: Plan) -> None:
+        """Send an entry once, while its open is still to come."""
+        sent = self._tracks.orders.get(order.id)
+        if (sent is not None and not _again(sent)) or order.bar_close != self._engine.last_bar:
+            return
+        close = _instant(order.bar_close)
+        if not plan.entering or plan.schedule.late(close, plan.now):
+            if plan.schedule.late(close, plan.now):
+                self._tell("late", f"entry {order.id}: its open has passed, nothing is sent", order.symbol)
+            return
+        tif = self._in_force(plan)
+        if tif is None:
+            return
+        quantity = Decimal(order.quantity)
+        said = self._market(order.id, order.symbol, order.side, quantity, Purpose.ENTER, tif, order.id, plan)
+        self._stands(order, said)
+
+    def _exit(self, order: Order, plan: Plan) -> bool:
+        """Take the next step of an exit; False if it must wait and the position wants its protection."""
+        attempts = [t for t in self._tracks.of_order(order.id) if t.purpose is Purpose.EXIT]
+        if any(t.open for t in attempts):
+            return True
+        last = self._engine.last_bar
+        assert last is not None  # an exit was decided at some bar
+        name = order.id
+        if attempts and not _again(attempts[-1]):
+            name = mint(self._book.prefix, self._book.strategy, order.symbol, last, Leg.EXIT)
+            if name in self._tracks.orders:
+                return False  # it ended unfilled since the last bar: planned anew at the next one
+        tif = self._in_force(plan)
+        if tif is None:
+            return False
+        if self._unprotect(order.symbol):
+            return True
+        held = self._tracks.held(order.symbol)
+        side = -1 if held > 0 else 1
+        said = self._market(name, order.symbol, side, abs(held), Purpose.EXIT, tif, order.id, plan)
+        if said is not None and said.outcome is not Outcome.REJECTED:
+            self._stands(order, said)
+        return said is not None and said.blocked is None
+
+    def _in_force(self, plan: Plan) -> str | None:
+        """Return for how long a market order sent now is in force; None: none can be sent now."""
+        if plan.is_open:
+            return "day"
+        return "opg" if plan.schedule.opg_until(plan.now) is not None else None
+
+    def _market(
+        self,
+        name: str,
+        symbol: str,
+        side: int,
+        quantity: Decimal,
+        purpose: Purpose,
+        tif: str,
+        order_id: str,
+        plan: Plan,
+    ) -> Sent | None:
+        shares = quantity.quantize(Decimal(1)) if quantity == quantity.to_integral_value() else quantity
+        want = Wanted(name, symbol, side, shares, purpose, tif)
+        fields = {
+            "symbol": symbol,
+            "qty": str(shares),
+            "side": "buy" if side > 0 else "sell",
+            "type": "market",
+            "time_in_force": tif,
+            "client_order_id": name,
+        }
+        return self._sent(self._sender.send(want, fields, order_id, plan.context()), symbol, purpose)
+
+    def _sent(self, said: Sent, symbol: str, purpose: Purpose) -> Sent:
+        if said.blocked is not None:
+            self._tell("blocked", f"{purpose} of {symbol} {said.blocked}", symbol)
+        return said
+
+    def _stands(self, order: Order, said: Sent | None) -> None:
+        """Write how the strategy's order stands after an answer."""
+        if said is None or said.outcome is None:
+            return
+        now = order.told(said.outcome)
+        if now is not order:
+            if now.status is Status.REJECTED:
+                now = replace(now, note=said.problem)
+            self._journal.update([now])
+            self._book.put([now])
+
+    # --- protection ----------------------------------------------------------------------------
+
+    def _unprotect(self, symbol: str) -> bool:
+        """Cancel what protects a symbol; True while any of it may still execute."""
+        resting = [t for t in self._tracks.open(symbol) if t.purpose is Purpose.PROTECT]
+        for track in resting:
+            if "parent" not in track.fields and track.order.state in _CANCELLABLE:
+                self._sender.cancel(track)
+        return bool(resting)
+
+    def _protect(self, symbol: str, orders: list[Order], plan: Plan) -> None:
+        """Let the protection that is in force rest at the broker."""
+        stop, target = self._levels(symbol, orders)
+        held = float(self._tracks.held(symbol))
+        want, left = wanted(symbol, held, stop, target)
+        if left:
+            self._tell("unprotected", f"{left} shares cannot be protected: no fraction rests", symbol)
+        open_now = [t for t in self._tracks.open(symbol) if t.purpose is Purpose.PROTECT]
+        tops = [t for t in open_now if "parent" not in t.fields]
+        resting = _protection(tops[0]) if tops else None
+        step = next_step(resting, want, self._last_price(symbol))
+        if step is Step.EXIT and want is not None:
+            # Beyond its stop already: a pair would be refused, a stop alone executes at the next price.
+            want = replace(want, target=None) if want.stop is not None else want
+            same = resting is not None and (resting.stop, resting.quantity) == (want.stop, want.quantity)
+            step = Step.KEEP if same else (Step.REPLACE if resting else Step.PLACE)
+        if step is Step.KEEP:
+            return
+        if open_now:
+            self._unprotect(symbol)
+            return  # placed when that has ended
+        if want is not None:
+            self._place(want, orders, plan)
+
+    def _place(self, want: Protection, orders: list[Order], plan: Plan) -> None:
+        last = self._engine.last_bar
+        assert last is not None  # something is held, so some bar was decided at
+        guards = [order for order in orders if order.leg in {Leg.STOP, Leg.TARGET}]
+        leg = Leg.STOP if want.stop is not None else Leg.TARGET
+        strategy, prefix = self._book.strategy, self._book.prefix
+        number = 0
+        name = mint(prefix, strategy, want.symbol, last, leg)
+        while (known := self._tracks.orders.get(name)) is not None and not _again(known):
+            number += 1  # sized anew within a bar: an id is never used twice
+            name = mint(prefix, strategy, want.symbol, last + np.timedelta64(number, "us"), leg)
+        body: dict[str, Any] = order_fields(want, name)
+        limit = want.target if want.stop is None else None
+        order = Wanted(name, want.symbol, want.side, want.quantity, Purpose.PROTECT, "gtc", limit, want.stop)
+        order_id = next((o.id for o in guards if o.leg is leg), "")
+        said = self._sent(
+            self._sender.send(order, body, order_id, plan.context()), want.symbol, Purpose.PROTECT
+        )
+        if said.outcome is Outcome.ACCEPTED and guards:
+            now = [replace(guard, sent=True) for guard in guards]
+            self._journal.update(now)
+            self._book.put(now)
+
+    def _levels(self, symbol: str, orders: list[Order]) -> tuple[float, float]:
+        """Return the stop and the target in force, USD; NaN none.
+
+        From the account once it has booked the entry, and before from the fill itself, as the kernel will.
+        """
+        position = self._engine.account.positions[self._engine.symbols.index(symbol)]
+        held, booked = float(self._tracks.held(symbol)), float(position[ac.P_QTY])
+        if booked * held > 0.0:
+            # A split is at the broker before its bar is over: the account still has the old shares.
+            pending = any(d.symbol == symbol for d in self._tracks.unbooked)
+            ratio = 1.0 if pending or held == booked else held / booked
+            return float(position[ac.P_PROTECT]) / ratio, float(position[ac.P_TARGET]) / ratio
+        for order in orders:
+            track = self._tracks.orders.get(order.id)
+            if order.leg is Leg.ENTRY and track is not None and track.order.average is not None:
+                return _from_fill(order, float(track.order.average))
+        return math.nan, math.nan
+
+    def _last_price(self, symbol: str) -> Decimal | None:
+        """Return the last close, or the fill of an entry that is younger; None if neither is known."""
+        k = self._engine.symbols.index(symbol)
+        if self._engine.account.positions[k, ac.P_QTY] == 0.0:
+            return None
+        mark = float(self._engine.account.positions[k, ac.P_MARK])
+        return Decimal(str(mark)) if math.isfinite(mark) else None
+
+
+_CANCELLABLE = frozenset({State.LIVE, State.HELD, State.PARTIAL, State.REPLACING, State.CANCELLING})
+
+
+def _again(track: Track) -> bool:
+    """Say whether an order was asked for and definitely not there, so that its id may be sent again."""
+    return track.order.state is State.NEW
+
+
+def _protection(track: Track) -> Protection:
+    """Return what a resting order protects, from the body that was sent."""
+    fields: Mapping[str, Any] = track.fields
+    stop = (fields.get("stop_loss") or {}).get("stop_price", fields.get("stop_price"))
+    target = (fields.get("take_profit") or {}).get("limit_price", fields.get("limit_price"))
+    o = track.order
+    return Protection(
+        o.symbol,
+        o.side,
+        o.remaining,
+        None if stop is None else Decimal(stop),
+        None if target is None else Decimal(target),
+    )
+
+
+def _from_fill(order: Order, fill: float) -> tuple[float, float]:
+    """Return stop and target of an entry that filled, operation for operation as the kernel does."""
+    side = float(order.side)
+    fixed, trailing = fill * (1.0 - side * order.stop), fill * (1.0 - side * order.trail)
+    stop = fixed
+    if not math.isnan(trailing) and (math.isnan(fixed) or (trailing - fixed) * side > 0.0):
+        stop = trailing
+    return stop, fill * (1.0 + side * order.target)
+
+
+def _instant(close: np.datetime64) -> datetime:
+    found: datetime = close.astype("datetime64[us]").item()
+    return found.replace(tzinfo=UTC)

@@ -1,0 +1,208 @@
+"""When: the broker's sessions, the bar that is due, the auctions that still take orders.
+
+In: the broker's calendar, in Eastern wall time, and its clock. Out: instants in UTC. Wall times are turned
+into instants by the zone's rules day by day, so that daylight saving moves no decision. The broker's word
+wins; where its clock, its calendar and the exchange's published one differ, that is said and nothing is
+entered.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from typing import TYPE_CHECKING, Any, Final
+from zoneinfo import ZoneInfo
+
+from live.risk_context import Session
+from research.errors import Unreachable
+
+if TYPE_CHECKING:
+    from live.alpaca import BrokerClock
+
+__all__ = ["EASTERN", "LENGTHS", "Hours", "Schedule"]
+
+EASTERN: Final = ZoneInfo("America/New_York")
+LENGTHS: Final[Mapping[str, timedelta | None]] = {
+    "1Min": timedelta(minutes=1), "5Min": timedelta(minutes=5), "15Min": timedelta(minutes=15),
+    "30Min": timedelta(minutes=30), "1Hour": timedelta(hours=1), "1Day": None,
+}  # fmt: skip
+_OPG_CUT: Final = timedelta(minutes=2)  # before the open: 9:28
+_CLS_CUT: Final = timedelta(minutes=10)
+_QUEUE: Final = time(19, 0)  # from then on the next day's auction takes orders
+_NEAR: Final = timedelta(minutes=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Hours:
+    """One session, UTC."""
+
+    open: datetime
+    close: datetime
+
+
+class Schedule:
+    """The sessions that the broker told of, and what follows from them.
+
+    Parameters
+    ----------
+    hours : iterable of Hours
+    length : timedelta or None
+        Of a bar; None: a bar is a session.
+
+    Examples
+    --------
+    >>> friday = {"date": "2026-11-27", "open": "09:30", "close": "13:00"}
+    >>> schedule = Schedule.of([friday], None)
+    >>> schedule.due(datetime(2026, 11, 28, tzinfo=UTC)).isoformat()
+    '2026-11-27T18:00:00+00:00'
+    """
+
+    def __init__(self, hours: Iterable[Hours], length: timedelta | None) -> None:
+        self.hours = sorted(hours, key=lambda h: h.open)
+        self.length = length
+        self._opens, self._closes = [h.open for h in self.hours], [h.close for h in self.hours]
+
+    @classmethod
+    def of(cls, rows: Iterable[Mapping[str, Any]], length: timedelta | None) -> Schedule:
+        """Read the calendar's rows.
+
+        Raises
+        ------
+        Unreachable
+            A row whose date, open or close cannot be read, or no row at all.
+        """
+        hours = []
+        for row in rows:
+            try:
+                day = date.fromisoformat(str(row["date"]))
+                begin, end = (time.fromisoformat(str(row[name])) for name in ("open", "close"))
+            except (KeyError, ValueError):
+                raise Unreachable(
+                    "the broker's calendar cannot be read; it is asked again at the next turn"
+                ) from None
+            opens, closes = (datetime.combine(day, t, EASTERN).astimezone(UTC) for t in (begin, end))
+            hours.append(Hours(opens, closes))
+        if not hours:
+            raise Unreachable("the broker's calendar holds no session; it is asked again at the next turn")
+        return cls(hours, length)
+
+    # --- sessions ------------------------------------------------------------------------------
+
+    def at(self, now: datetime) -> Hours | None:
+        """Return the session that is on; its close excluded."""
+        i = bisect_right(self._opens, now) - 1
+        return self.hours[i] if i >= 0 and now < self.hours[i].close else None
+
+    def next_open(self, now: datetime) -> datetime | None:
+        """Return the first open after an instant; None beyond what the broker told of."""
+        i = bisect_right(self._opens, now)
+        return self._opens[i] if i < len(self._opens) else None
+
+    def next_close(self, now: datetime) -> datetime | None:
+        """Return the first close after an instant."""
+        i = bisect_right(self._closes, now)
+        return self._closes[i] if i < len(self._closes) else None
+
+    def day(self, now: datetime) -> str:
+        """Return the session that is on, or was last, as its date; "" before the first."""
+        i = bisect_right(self._opens, now) - 1
+        return self._opens[i].astimezone(EASTERN).date().isoformat() if i >= 0 else ""
+
+    # --- bars ----------------------------------------------------------------------------------
+
+    def due(self, now: datetime) -> datetime | None:
+        """Return the close of the latest bar that is over."""
+        hours = self.at(now)
+        if hours is not None and self.length is not None:
+            whole = (now - hours.open) // self.length
+            if whole > 0:
+                return hours.open + whole * self.length
+        i = bisect_right(self._closes, now) - 1
+        return self._closes[i] if i >= 0 else None
+
+    def fills_at(self, bar_close: datetime) -> datetime | None:
+        """Return when the bar after a close begins: what is decided at the close fills there."""
+        return bar_close if self._goes_on(bar_close) else self.next_open(bar_close - _NEAR)
+
+    def late(self, bar_close: datetime, now: datetime) -> bool:
+        """Say whether the open that a decision was made for has passed."""
+        if self._goes_on(bar_close):
+            return now >= bar_close + (self.length or timedelta(0))
+        opens = self.next_open(bar_close - _NEAR)
+        return opens is None or now >= opens - _OPG_CUT
+
+    def _goes_on(self, bar_close: datetime) -> bool:
+        """Say whether the session goes on after a bar."""
+        return self.length is not None and self.at(bar_close) is not None
+
+    # --- auctions ------------------------------------------------------------------------------
+
+    def opg_until(self, now: datetime) -> datetime | None:
+        """Return until when the next opening auction takes orders; None: it takes none now."""
+        i = bisect_left(self._opens, now)
+        opens = self._opens[i] if i < len(self._opens) else None
+        if opens is None:
+            return None
+        local = now.astimezone(EASTERN)
+        today = any(o.astimezone(EASTERN).date() == local.date() for o in self._opens)
+        if today and opens.astimezone(EASTERN).date() != local.date() and local.time() < _QUEUE:
+            return None
+        until = opens - _OPG_CUT
+        return until if now < until else None
+
+    def session(self, now: datetime, clock: BrokerClock, published: Schedule | None = None) -> Session:
+        """Return the hours as the risk door reads them.
+
+        Parameters
+        ----------
+        now : datetime
+        clock : BrokerClock
+            Read at `now`.
+        published : Schedule, optional
+            The exchange's calendar as everybody knows it.
+        """
+        hours = self.at(now)
+        cls_until = None if hours is None or now >= hours.close - _CLS_CUT else hours.close - _CLS_CUT
+        return Session(
+            clock.is_open, self.opg_until(now), cls_until, not self.disagreements(now, clock, published)
+        )
+
+    def disagreements(
+        self, now: datetime, clock: BrokerClock, published: Schedule | None = None
+    ) -> list[str]:
+        """Say in what the broker's clock, its calendar and the published one differ."""
+        found = []
+        on = self.at(now)
+        near = any(abs(now - edge) < _NEAR for edge in (*self._opens, *self._closes))
+        if not near:
+            if clock.is_open != (on is not None):
+                told, should = ("open", "closed") if clock.is_open else ("closed", "open")
+                found.append(f"the broker's clock says {told}, its calendar {should}")
+            pairs = (
+                ("open", clock.next_open, self.next_open(now)),
+                ("close", clock.next_close, self.next_close(now)),
+            )
+            for name, told_at, ours in pairs:
+                if clock.is_open == (on is not None) and ours is not None and abs(told_at - ours) >= _NEAR:
+                    found.append(
+                        f"the broker's clock has the next {name} at {told_at:%Y-%m-%d %H:%M} UTC, its "
+                        f"calendar at {ours:%Y-%m-%d %H:%M}"
+                    )
+        if published is not None:
+            here, there = self.around(now), published.around(now)
+            if here != there:
+                found.append(f"the broker's calendar has {_said(here)}, the exchange's {_said(there)}")
+        return found
+
+    def around(self, now: datetime) -> Hours | None:
+        """Return the session that is on or comes next."""
+        i = bisect_right(self._closes, now)
+        return self.hours[i] if i < len(self.hours) else None
+
+
+def _said(hours: Hours | None) -> str:
+    if hours is None:
+        return "no session"
+    return f"a session from {hours.open:%Y-%m-%d %H:%M} to {hours.close:%H:%M} UTC"

@@ -1,0 +1,119 @@
+"""A real broker as the engine sees it: in each bar, the fills that it told of since the one before.
+
+In: executions that reconciliation has written down (`live.tracks`). Out: the account after the bar, and its
+fills. Nothing is asked of the network here and nothing is sent: what the strategy wants is sent by
+`live.desk` in its own time, so `send` says that it is not known yet.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from live.orders import Order, Outcome, Status
+from live.risk_context import Purpose
+from research.kernels import account as ac
+
+if TYPE_CHECKING:
+    from live.journal import Write
+    from live.tracks import Done, Tracks
+    from research.data.panel import Panel
+    from research.execution import Execution
+
+__all__ = ["ToldBroker"]
+
+
+class ToldBroker:
+    """The broker of a live run.
+
+    Parameters
+    ----------
+    prefix : str
+        "PP-" or "LV-".
+    tracks : Tracks
+    """
+
+    bars_per_commit = 1
+
+    def __init__(self, prefix: str, tracks: Tracks) -> None:
+        self.prefix, self.tracks = prefix, tracks
+        self._until = datetime.min.replace(tzinfo=UTC)
+
+    def send(self, order: Order) -> Outcome:
+        """Leave it to the desk; what only closes the journal's own page needs nobody."""
+        return Outcome.UNKNOWN if order.status is Status.NEW else Outcome.ACCEPTED
+
+    def booked(self, bar: int) -> Sequence[Write]:
+        """Return what marks the executions of this bar as booked."""
+        write = self.tracks.booking(bar, self._until)
+        self.tracks.booked(self._until)
+        return (write,)
+
+    def fill(self, bar: Panel, account: ac.Account, execution: Execution) -> NDArray[np.float64]:
+        """Carry the account through one bar by what was executed up to its close."""
+        from live.booking import book_nb
+
+        self._until = _instant(bar.bar_close[0])
+        orders = np.zeros((2 * len(bar.symbols) + 1, ac.N_ORDER))
+        told = self._told(bar.symbols, account)
+        prices = (bar.open, bar.high, bar.low, bar.close, bar.split, bar.dividend)
+        o, h, lo, c, split, dividend = (np.ascontiguousarray(values[0]) for values in prices)
+        count = book_nb(account, o, h, lo, c, split, dividend, told, execution.as_array(), orders)
+        return orders[:count].copy()
+
+    def _told(self, symbols: Sequence[str], account: ac.Account) -> NDArray[np.float64]:
+        """Return the executions per symbol, as `live.booking` reads them."""
+        from live import booking as bk
+
+        told = np.zeros((len(symbols), bk.N_TOLD))
+        by_column: dict[tuple[int, int], list[Done]] = {}
+        for done in self.tracks.until(self._until):
+            if done.symbol not in symbols:
+                continue  # nobody's here: reconciliation has told of it
+            k = list(symbols).index(done.symbol)
+            column, reason = self._column(done, account, k)
+            by_column.setdefault((k, column), []).append(done)
+            if reason:
+                told[k, bk.T_CLOSED_REASON] = reason
+        for (k, column), all_done in by_column.items():
+            shares, price = _average(all_done)
+            signed = float(sum(d.side * d.quantity for d in all_done))
+            told[k, column] = float(shares) if column == bk.T_CLOSED else signed
+            told[k, bk.T_CLOSED_PRICE if column == bk.T_CLOSED else column + 1] = float(price)
+        return told
+
+    def _column(self, done: Done, account: ac.Account, k: int) -> tuple[int, float]:
+        """Return where an execution is written, and the reason of a closing."""
+        from live import booking as bk
+
+        track = self.tracks.orders.get(done.client_id)
+        closes = account.positions[k, ac.P_QTY] * done.side < 0.0
+        if track is None or track.purpose is Purpose.FLATTEN:
+            return bk.T_ADOPTED, 0.0
+        if track.purpose is Purpose.ENTER:
+            return bk.T_ENTERED, 0.0
+        # Protection may close, in the entry's own bar, what the account does not hold yet.
+        entering = account.pending[k, ac.Q_QTY] * done.side < 0.0
+        if not (closes or entering):
+            return bk.T_ADOPTED, 0.0
+        if track.purpose is Purpose.EXIT:
+            return bk.T_CLOSED, ac.SIGNAL
+        return bk.T_CLOSED, ac.TARGET if track.kind == "limit" else ac.STOP
+
+
+def _average(done: Sequence[Done]) -> tuple[Decimal, Decimal]:
+    """Return the shares of executions and their average price; of one, the price to the digit."""
+    if len({d.price for d in done}) == 1:
+        return sum((d.quantity for d in done), Decimal(0)), done[0].price
+    shares = sum((d.quantity for d in done), Decimal(0))
+    return shares, sum((d.quantity * d.price for d in done), Decimal(0)) / shares
+
+
+def _instant(close: np.datetime64) -> datetime:
+    found: datetime = close.astype("datetime64[us]").item()
+    return found.replace(tzinfo=UTC)

@@ -1,0 +1,244 @@
+"""The account as the broker tells of it at one instant, reconciled with the journal.
+
+In: the account's line, what the journal knows. Out: a `Picture`; and, in the journal, everything that had
+happened meanwhile. A picture is whole or there is none: whatever could not be read raises `Unreachable`.
+
+1. The clock, the account, the open orders; then the positions.
+2. Orders of ours that were not among them are asked for by their ids. One that is definitely absent, after
+   the time that a request can be under way, was never placed.
+3. If anything was missing, all is read and compared once more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import TYPE_CHECKING, Final
+
+from live.account_payloads import AccountFacts, account_of
+from live.findings import Act, Finding, Kind, Policy, Reconciled
+from live.order_states import Tracked, act
+from live.orders import Leg
+from live.payloads import BrokerOrder, flattened
+from live.reconcile import reconcile
+from live.risk_context import Purpose
+from live.rows import Event
+from live.tracks import Done, Track, Tracks
+from live.transitions import Event as Happening
+from live.transitions import State
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Set
+
+    from live.alpaca import AlpacaAccount, BrokerClock
+    from live.orders import Order
+
+__all__ = ["Picture", "World"]
+
+# A request that was left behind can still arrive: its deadline, and as long again on the way.
+_GRACE: Final = timedelta(seconds=20)
+_CHANGES: Final = frozenset({Act.APPLY, Act.ADOPT, Act.FLATTEN})
+_LEG_OF_PURPOSE: Final = {Leg.ENTRY: Purpose.ENTER, Leg.EXIT: Purpose.EXIT, Leg.FLATTEN: Purpose.FLATTEN}
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One look at the account.
+
+    Attributes
+    ----------
+    now : datetime
+        UTC, ours.
+    clock : BrokerClock
+    account : AccountFacts
+    findings : list of Finding
+    locked : set of str
+        Symbols of which nothing may be sent now.
+    halted : bool
+        Whether nothing may be entered until somebody has looked.
+    flatten : dict of str to Decimal
+    """
+
+    now: datetime
+    clock: BrokerClock
+    account: AccountFacts
+    findings: list[Finding] = field(default_factory=list)
+    locked: frozenset[str] = frozenset()
+    halted: bool = False
+    flatten: Mapping[str, Decimal] = field(default_factory=dict)
+
+
+class World:
+    """Look at an account.
+
+    Parameters
+    ----------
+    account : AlpacaAccount
+    tracks : Tracks
+    prefix : str
+        Of our ids.
+    symbols : set of str
+        Ours to trade.
+    policy : Policy
+    wanted : callable
+        The strategy's order of an id, if there is one.
+    """
+
+    def __init__(
+        self,
+        account: AlpacaAccount,
+        tracks: Tracks,
+        *,
+        prefix: str,
+        symbols: Set[str],
+        policy: Policy,
+        wanted: Callable[[str], Order | None] = lambda name: None,
+    ) -> None:
+        self._account, self._tracks = account, tracks
+        self._prefix, self._symbols, self._policy, self._wanted = prefix, symbols, policy, wanted
+
+    def look(
+        self,
+        clock: BrokerClock,
+        now: datetime,
+        splits: Mapping[str, Decimal] | None = None,
+        last_bar: datetime | None = None,
+    ) -> Picture:
+        """Read the account, reconcile, and write down what was found.
+
+        Parameters
+        ----------
+        clock : BrokerClock
+            Read just now.
+        now : datetime
+        splits : mapping, optional
+            Shares that one share became, announced for today.
+        last_bar : datetime, optional
+            Nothing executed is dated before it is over: the account has closed that bar's page.
+
+        Raises
+        ------
+        Unreachable
+        """
+        facts = account_of(self._account.account())
+        said = list(self._account.open_orders())
+        found = self._compared(said, splits, again=False)
+        if found.ask:
+            said += self._asked(found, clock.now)
+            found = self._compared(said, splits, again=True)
+        self._write(found, said, clock.now, last_bar)
+        return Picture(
+            now,
+            clock,
+            facts,
+            found.findings,
+            frozenset(found.locked | {t.order.symbol for t in self._tracks.open() if not t.order.broker_id}),
+            found.halted,
+            found.flatten,
+        )
+
+    def _compared(
+        self, said: list[BrokerOrder], splits: Mapping[str, Decimal] | None, *, again: bool
+    ) -> Reconciled:
+        orders = {name: t.order for name, t in self._tracks.orders.items()}
+        for order in flattened(said):
+            known = self._tracks.orders.get(order.client_id)
+            if known is not None and "parent" in known.fields and order.quantity is not None:
+                # The broker sizes the legs that it made itself: as one fills, the other shrinks.
+                orders[order.client_id] = replace(known.order, quantity=order.quantity)
+        return reconcile(
+            orders,
+            self._tracks.holdings,
+            said,
+            self._account.positions(),
+            prefix=self._prefix,
+            symbols=self._symbols,
+            policy=self._policy,
+            splits=splits,
+            again=again,
+        )
+
+    def _asked(self, found: Reconciled, now: datetime) -> list[BrokerOrder]:
+        """Ask for orders by their ids; write down those that are definitely not there."""
+        told: list[BrokerOrder] = []
+        for name in sorted(found.ask - {""}):
+            track = self._tracks.orders.get(name)
+            if track is None:
+                continue
+            order = self._account.order(name)
+            if order is not None:
+                told.append(order)
+            elif track.order.state is State.UNKNOWN and now - track.sent_at >= _GRACE:
+                event = Event("not placed", f"order {name} is not at the broker", track.order.symbol)
+                absent = act(track.order, Happening.ABSENT).order
+                self._tracks.put(replace(track, order=absent), events=[event])
+        return told
+
+    # --- writing -------------------------------------------------------------------------------
+
+    def _write(
+        self, found: Reconciled, said: Iterable[BrokerOrder], now: datetime, last_bar: datetime | None
+    ) -> None:
+        """Write down what differs from what was known."""
+        told = {order.client_id: order for order in flattened(said)}
+        parents = {leg.client_id: order.client_id for order in told.values() for leg in order.legs}
+        changed = []
+        for name, order in found.orders.items():
+            known = self._tracks.orders.get(name)
+            if known is None:
+                changed.append(self._stray(order, told[name], parents.get(name), now))
+            elif known.order != order:
+                changed.append(replace(known, order=order))
+        done = []
+        for name, executed in found.executions:
+            order, at = found.orders[name], told[name].updated_at or now
+            if last_bar is not None and at <= last_bar:
+                at = last_bar + timedelta(microseconds=1)
+            done.append(Done(at, name, order.symbol, order.side, executed.quantity, executed.price))
+        done += self._adopted(found, done, now)
+        # What changes nothing here, and comes again at each look, is told by whoever looks.
+        events = [
+            Event(str(f.kind), f"{f.text} ({f.act})", f.symbol or None)
+            for f in found.findings
+            if f.act in _CHANGES
+        ]
+        if changed or done or dict(found.holdings) != self._tracks.holdings:
+            self._tracks.take(changed, done, found.holdings, events)
+
+    def _stray(self, order: Tracked, said: BrokerOrder, parent: str | None, now: datetime) -> Track:
+        """Return a track of an order that is ours and was not in the journal."""
+        fields: dict[str, object] = {"type": said.kind}
+        for name, price in (("limit_price", said.limit), ("stop_price", said.stop)):
+            if price is not None:
+                fields[name] = str(price)
+        if parent is not None and parent in self._tracks.orders:
+            above = self._tracks.orders[parent]
+            return Track(order, above.order_id, above.purpose, fields | {"parent": parent}, above.sent_at)
+        wish = self._wanted(order.client_id)
+        if wish is not None:
+            purpose = _LEG_OF_PURPOSE.get(wish.leg, Purpose.PROTECT)
+            return Track(order, wish.id, purpose, fields, now)
+        closes = self._tracks.held(order.symbol) * order.side < 0
+        resting = said.kind in {"stop", "stop_limit", "limit"}
+        purpose = (Purpose.PROTECT if resting else Purpose.EXIT) if closes else Purpose.ENTER
+        return Track(order, "", purpose, fields, now)
+
+    def _adopted(self, found: Reconciled, done: list[Done], now: datetime) -> list[Done]:
+        """Return, as executions of nobody's order, the shares that a drift brought or took."""
+        adopted = []
+        for finding in found.findings:
+            if finding.kind is not Kind.QUANTITY or finding.act not in {Act.ADOPT, Act.FLATTEN}:
+                continue
+            symbol = finding.symbol
+            held = found.holdings.get(symbol)
+            booked = sum((d.side * d.quantity for d in done if d.symbol == symbol), self._tracks.held(symbol))
+            there = Decimal(0) if held is None else held.quantity
+            price = held.average if held is not None and held.average is not None else None
+            if price is None and symbol in self._tracks.holdings:
+                price = self._tracks.holdings[symbol].average
+            shares = there - booked
+            if shares and price is not None:
+                adopted.append(Done(now, "", symbol, 1 if shares > 0 else -1, abs(shares), price))
+        return adopted
