@@ -38,6 +38,16 @@ BLOCK = 512
 
 
 @inlined
+def gaps_nb(close: Array, t: int, stop: int) -> int:
+    """Count the missing bars among instants t..stop−1; several at a time, as a search that may end cannot."""
+    missing = 0
+    first = U(t)
+    for i in range(U(max(stop - t, 0))):
+        missing += close[first + i] != close[first + i]
+    return missing
+
+
+@inlined
 def append_nb(
     open_: Array,
     high: Array,
@@ -74,7 +84,7 @@ def append_nb(
     at : int
         Row of the tail to write first; row at − 1 holds the bar before, if at > 0.
     when : (BLOCK,) int64, changed in place
-        Instant of each appended bar.
+        Instant of each appended bar; left alone where none is missing.
     powers, power_bits : (BLOCK,) float64 and uint64, changed in place
         Scratch, the same memory twice.
 
@@ -84,11 +94,12 @@ def append_nb(
         Bars appended; first instant not looked at.
     """
     n = 0
+    whole = not gaps_nb(close, t, min(stop, t + room))
     while t < stop and n < room:
         if math.isnan(close[t]):
             t += 1
             continue
-        end = t + 1
+        end = min(stop, t + room) if whole else t + 1
         while end < stop and n + end - t < room and not math.isnan(close[end]):
             end += 1
         row = U(at + n)
@@ -108,8 +119,9 @@ def append_nb(
         if reads[do.VOLUME]:
             for i in range(U(end - t)):
                 tail[do.VOLUME, row + i] = volume[first + i]
-        for i in range(U(end - t)):
-            when[U(n) + i] = t + np.int64(i)
+        if not whole:
+            for i in range(U(end - t)):
+                when[U(n) + i] = t + np.int64(i)
         n += end - t
         t = end
     begin = U(at)

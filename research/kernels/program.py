@@ -45,38 +45,89 @@ __all__ = ["recursion_nb", "steps_nb"]
 
 
 @njit
-def recursion_nb(step: NDArray[np.int64], x: Array, rows: Array, state: Array, start: int, stop: int) -> None:
+def recursion_nb(
+    step: tuple[int, int, int, int, int],
+    high: Array,
+    low: Array,
+    close: Array,
+    ret: Array,
+    start: int,
+    carried: Array,
+    out: Array,
+    out1: Array,
+    out2: Array,
+) -> None:
     """Run a recursive step on one symbol's block; its kernels take whole series.
 
     Parameters
     ----------
-    step : (PROGRAM_WIDTH,) int64
-        A step whose code is one of the last block in `research.kernels.codes`.
-    x, rows, start, stop
-        As for `steps_nb`, of one lane.
-    state : (S,) float64, changed in place
-        Carried state of all steps of the symbol.
+    step : 5 int
+        Code, one of the last block in `research.kernels.codes`, and parameters.
+    high, low, close, ret : (stop,) float64
+        Columns of the symbol.
+    start : int
+        First bar to fill.
+    carried : (S,) float64, changed in place
+        The step's state.
+    out, out1, out2 : (stop,) float64, changed in place
+        Its outputs; those that it does not have, or nobody wants, are left alone or overwritten.
     """
-    code, n, p1 = step[do.CODE], step[do.P0], step[do.P1]
-    carried = state[step[do.STATE] : step[do.STATE_END]]
-    close = x[do.CLOSE, :stop]
-    out = rows[step[do.OUT0], :stop]
+    code, n, p1, p2, p3 = step
     if code == do.EMA:
         recursive.dist_ema_nb(close, n, p1, start, carried, out)
     elif code == do.MACD:
-        line, hist = rows[step[do.OUT1], :stop], rows[step[do.OUT2], :stop]
-        recursive.macd_nb(close, n, p1, step[do.P2], step[do.P3], start, carried, out, line, hist)
+        recursive.macd_nb(close, n, p1, p2, p3, start, carried, out, out1, out2)
     elif code == do.TRIX:
         recursive.trix_nb(close, n, p1, start, carried, out)
     elif code == do.EWMA_VOL:
-        recursive.ewma_vol_nb(x[do.RETURN, :stop], n, p1, start, carried, out)
+        recursive.ewma_vol_nb(ret, n, p1, start, carried, out)
     elif code == do.RSI:
         recursive.rsi_nb(close, n, p1, start, carried, out)
     elif code == do.ATR:
-        recursive.atr_pct_nb(x[do.HIGH, :stop], x[do.LOW, :stop], close, n, p1, start, carried, out)
+        recursive.atr_pct_nb(high, low, close, n, p1, start, carried, out)
     elif code == do.ADX:
-        di_diff = rows[step[do.OUT1], :stop]
-        recursive.adx_nb(x[do.HIGH, :stop], x[do.LOW, :stop], close, n, p1, start, carried, out, di_diff)
+        recursive.adx_nb(high, low, close, n, p1, start, carried, out, out1)
+
+
+@njit
+def recursions_beside_nb(
+    program: NDArray[np.int64], x: Array, rows: Array, states: Array, who: NDArray[np.int64], bar: int
+) -> None:
+    """Run the recursive steps of a program on one bar of several lanes, each by itself.
+
+    Parameters
+    ----------
+    program, x, rows, states, who
+        As for `steps_nb`.
+    bar : int
+        The bar; the one before it is read too.
+    """
+    lanes = who.size
+    # Cut out once what all lanes need: a reference is counted atomically, which costs more than one bar does.
+    high, low, close, ret = np.empty(2), np.empty(2), np.empty(2), np.empty(2)
+    made, made1, made2 = np.empty(2), np.empty(2), np.empty(2)
+    for k in range(program.shape[0]):
+        code = program[k, do.CODE]
+        if code < do.EMA:
+            continue
+        step = code, program[k, do.P0], program[k, do.P1], program[k, do.P2], program[k, do.P3]
+        begin, end = program[k, do.STATE], program[k, do.STATE_END]
+        r0, r1, r2 = program[k, do.OUT0], program[k, do.OUT1], program[k, do.OUT2]
+        for lane in range(lanes):
+            if who[lane] < 0:
+                continue
+            now = U(bar * lanes + lane)
+            before = now - U(lanes)
+            high[0], high[1] = x[do.HIGH, before], x[do.HIGH, now]
+            low[0], low[1] = x[do.LOW, before], x[do.LOW, now]
+            close[0], close[1] = x[do.CLOSE, before], x[do.CLOSE, now]
+            ret[0], ret[1] = x[do.RETURN, before], x[do.RETURN, now]
+            recursion_nb(step, high, low, close, ret, 1, states[who[lane], begin:end], made, made1, made2)
+            rows[r0, now] = made[1]
+            if r1 >= 0:
+                rows[r1, now] = made1[1]
+            if r2 >= 0:
+                rows[r2, now] = made2[1]
 
 
 @njit
@@ -96,25 +147,20 @@ def recursions_nb(
     program, x, rows, states, who, start, stop
         As for `steps_nb`.
     """
-    lanes = who.size
-    near = np.empty((do.N_COLUMNS, 2))
-    made = np.empty((rows.shape[0], 2))
+    if who.size > 1:
+        recursions_beside_nb(program, x, rows, states, who, start)
+        return
     for k in range(program.shape[0]):
-        if program[k, do.CODE] < do.EMA:
+        code = program[k, do.CODE]
+        if code < do.EMA:
             continue
-        if lanes == 1:
-            recursion_nb(program[k], x, rows, states[who[0]], start, stop)
-            continue
-        for lane in range(lanes):
-            if who[lane] >= 0:
-                i = U(start * lanes + lane)
-                for c in (do.HIGH, do.LOW, do.CLOSE, do.RETURN):
-                    near[c, 0] = x[c, i - U(lanes)]
-                    near[c, 1] = x[c, i]
-                recursion_nb(program[k], near, made, states[who[lane]], 1, 2)
-                for part in range(do.OUT0, do.OUT3):
-                    if program[k, part] >= 0:
-                        rows[program[k, part], i] = made[program[k, part], 1]
+        step = code, program[k, do.P0], program[k, do.P1], program[k, do.P2], program[k, do.P3]
+        carried = states[who[0], program[k, do.STATE] : program[k, do.STATE_END]]
+        r0, r1, r2 = program[k, do.OUT0], program[k, do.OUT1], program[k, do.OUT2]
+        recursion_nb(
+            step, x[do.HIGH, :stop], x[do.LOW, :stop], x[do.CLOSE, :stop], x[do.RETURN, :stop], start,
+            carried, rows[r0, :stop], rows[r1, :stop], rows[r2, :stop],
+        )  # fmt: skip
 
 
 @inlined

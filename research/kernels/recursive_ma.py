@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from research.kernels.jit import njit
+from research.kernels.merges import U
 
 __all__ = ["blank_nb", "dist_ema_nb", "ewma_vol_nb", "macd_nb", "trix_nb"]
 
@@ -74,7 +75,7 @@ def dist_ema_nb(close: Array, n: int, warmup: int, start: int, state: Array, out
             out[t] = close[t] / ema - 1.0
         t += 1
         i += 1
-    for u in range(t, close.size):
+    for u in range(U(t), U(close.size)):
         ema = keep * ema + alpha * close[u]
         out[u] = close[u] / ema - 1.0
     blank_nb(out, start, seen, warmup)
@@ -155,7 +156,7 @@ def macd_nb(
             hist[t] = (quick - slack - mean) * per_price
         t += 1
         i += 1
-    for u in range(t, close.size):
+    for u in range(U(t), U(close.size)):
         c = close[u]
         quick = k_quick * quick + a_quick * c
         slack = k_slack * slack + a_slack * c
@@ -226,7 +227,7 @@ def trix_nb(close: Array, n: int, warmup: int, start: int, state: Array, out: Ar
                 three /= n
         t += 1
         i += 1
-    for u in range(t, close.size):
+    for u in range(U(t), U(close.size)):
         one = keep * one + alpha * close[u]
         two = keep * two + alpha * one
         before = three
@@ -281,7 +282,7 @@ def ewma_vol_nb(r: Array, n: int, warmup: int, start: int, state: Array, out: Ar
             out[t] = math.sqrt(DAYS_PER_YEAR * variance)
         t += 1
         i += 1
-    for u in range(t, r.size):
+    for u in range(U(t), U(r.size)):
         variance = keep * variance + alpha * (r[u] * r[u])
         out[u] = math.sqrt(DAYS_PER_YEAR * variance)
     blank_nb(out, start, seen, warmup)

@@ -24,6 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from research.kernels.jit import njit
+from research.kernels.merges import U
 from research.kernels.recursive_ma import blank_nb
 
 __all__ = ["FLAT", "adx_nb", "atr_pct_nb", "rsi_nb"]
@@ -68,8 +69,8 @@ def rsi_nb(close: Array, n: int, warmup: int, start: int, state: Array, out: Arr
             out[t] = 100.0 * (gain / move) if move > flat * close[t] else 50.0
         t += 1
         i += 1
-    for u in range(t, close.size):
-        d = close[u] - close[u - 1]
+    for u in range(U(t), U(close.size)):
+        d = close[u] - close[u - U(1)]
         # Half of d + |d| is d or 0, to the bit, and no branch whose side nobody can guess.
         gain = keep * gain + 0.5 * (d + abs(d))
         move = keep * move + abs(d)
@@ -83,8 +84,10 @@ def rsi_nb(close: Array, n: int, warmup: int, start: int, state: Array, out: Arr
 @njit
 def true_range_nb(high: Array, low: Array, close: Array, t: int) -> float:
     """Wilder's true range of row t ≥ 1: the bar's range, stretched to the close before it."""
-    before = close[t - 1]
-    return float(max(high[t], before) - min(low[t], before))
+    now = U(t)
+    top, bottom, before = high[now], low[now], close[now - U(1)]
+    # Bars hold no NaN: `max` and `min`, which look for it first, are branches.
+    return float((top if top > before else before) - (bottom if bottom < before else before))
 
 
 @njit
@@ -120,7 +123,7 @@ def atr_pct_nb(
             out[t] = span / (n * close[t])
         t += 1
         i += 1
-    for u in range(t, close.size):
+    for u in range(U(t), U(close.size)):
         span = keep * span + true_range_nb(high, low, close, u)
         out[u] = span / (n * close[u])
     blank_nb(out, start, seen, warmup)
@@ -131,9 +134,10 @@ def atr_pct_nb(
 @njit
 def directional_nb(high: Array, low: Array, t: int) -> tuple[float, float]:
     """Wilder's directional movement of row t ≥ 1, up and down; at most one is above 0."""
-    up = high[t] - high[t - 1]
-    down = low[t - 1] - low[t]
-    return (up if up > max(down, 0.0) else 0.0), (down if down > max(up, 0.0) else 0.0)
+    now = U(t)
+    up = high[now] - high[now - U(1)]
+    down = low[now - U(1)] - low[now]
+    return (up if up > 0.0 and up > down else 0.0), (down if down > 0.0 and down > up else 0.0)
 
 
 @njit
@@ -199,7 +203,7 @@ def adx_nb(
             di_diff[t] = 100.0 * (up - down) / span if span > flat else 0.0
         t += 1
         i += 1
-    for u in range(t, close.size):
+    for u in range(U(t), U(close.size)):
         rise, fall = directional_nb(high, low, u)
         span = keep * span + true_range_nb(high, low, close, u)
         up = keep * up + rise
