@@ -1,14 +1,19 @@
 """What every test runs under: property tests draw the same examples each time and are never timed.
 
-Sweeps write their trials into a ledger of this run, never into the user's.
+Sweeps write their trials into a ledger of this run, never into the user's. Test modules that need an extra
+are collected where it is installed, and named where it is not (`tests.extras`).
 """
 
 import os
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
 from research.compiling import compile_kernels
+from tests.extras import is_left_out, left_out
+
+pytest.register_assert_rewrite("tests.learning.learner_contract")
 
 settings.register_profile("onepath", derandomize=True, deadline=None, print_blob=True)
 settings.load_profile("onepath")
@@ -18,6 +23,22 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     """Compile kernels on both cores before workers start, each of which would compile them for itself."""
     if session.config.getoption("numprocesses", None) and not hasattr(session.config, "workerinput"):
         compile_kernels()
+
+
+def pytest_ignore_collect(collection_path: Path) -> bool | None:
+    """Leave out a test module whose extra is not installed."""
+    return True if is_left_out(collection_path) else None
+
+
+def pytest_report_header() -> str:
+    """Name the test modules that are left out, at the head of the run."""
+    return f"tests left out for lack of an extra: {', '.join(left_out()) or 'none'}"
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Name them again at its end, where a quiet run is read."""
+    for line in left_out():
+        terminalreporter.write_line(f"left out: {line}", yellow=True)
 
 
 @pytest.fixture(scope="session", autouse=True)

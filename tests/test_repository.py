@@ -17,6 +17,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 import research
+from tests.extras import LIBRARIES, is_left_out, left_out
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
@@ -225,6 +226,33 @@ def test_what_catches_everything_says_why():
 
 
 # --- the test run itself -----------------------------------------------------------------------
+
+
+def test_no_test_is_marked_to_be_left_out():
+    for path in (ROOT / "tests").rglob("*.py"):
+        names = {
+            getattr(node, "attr", getattr(node, "id", "")) for node in ast.walk(ast.parse(path.read_text()))
+        }
+        assert not names & {"skip", "skipif", "importorskip", "xfail", "SkipTest", "skipTest"}, path
+
+
+def test_extras_that_tests_ask_for_are_those_of_the_project():
+    for extra, modules in LIBRARIES.values():
+        assert [Requirement(line).name for line in EXTRAS[extra]] == list(modules)
+
+
+def test_modules_that_need_an_extra_are_left_out_only_without_it(monkeypatch):
+    path = ROOT / "tests" / "learning" / "test_lstm_with_torch.py"
+    monkeypatch.setattr("tests.extras.find_spec", lambda name: None if name == "torch" else object())
+    assert is_left_out(path)
+    assert not is_left_out(path.with_name("test_lstm.py"))
+    assert not is_left_out(ROOT / "tests" / "simulation" / "test_with_vectorbt.py")
+    told = left_out()
+    assert "tests/learning/test_lstm_with_torch.py (torch is missing: pip install -e '.[lstm]')" in told
+    assert all("_with_torch.py" in line for line in told)
+    monkeypatch.setattr("tests.extras.find_spec", lambda name: object())
+    assert not is_left_out(path)
+    assert left_out() == []
 
 
 def test_tests_reach_no_network():

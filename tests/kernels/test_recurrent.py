@@ -1,43 +1,13 @@
-"""The LSTM's forward pass: PyTorch's numbers, the definition's numbers, and one row like many."""
+"""The LSTM's forward pass: the definition's numbers, and one row like many."""
 
 import math
-from importlib import import_module
-from importlib.util import find_spec
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from research.kernels.recurrent import lstm_probability_nb
-
-
-def network(n_features, n_hidden, seed=0, size=0.6):
-    """Random arrays in the kernel's order of arguments after `x`."""
-    rng = np.random.default_rng(seed)
-    return (
-        rng.normal(size=n_features),
-        rng.uniform(0.5, 2.0, n_features),
-        5.0,
-        rng.normal(0, size, (n_features, 4 * n_hidden)),
-        rng.normal(0, size, (n_hidden, 4 * n_hidden)),
-        rng.normal(0, size, 4 * n_hidden),
-        rng.normal(0, size, n_hidden),
-        0.3,
-    )
-
-
-def history(rows, sequence, n_features, seed=1, holes=0.05):
-    rng = np.random.default_rng(seed)
-    x = rng.standard_normal((rows, sequence, n_features)).astype(np.float32)
-    x[rng.random(x.shape) < holes] = np.nan
-    return x
-
-
-def forward(x, arrays):
-    out = np.full(len(x), np.nan)
-    lstm_probability_nb(*(x, *arrays, out))
-    return out
+from tests.kernels.networks import forward, history, network
 
 
 def by_definition(window, mean, scale, clip, w_input, w_hidden, bias, w_out, b_out):
@@ -77,23 +47,6 @@ def test_agrees_with_its_definition(n_features, n_hidden, sequence):
     arrays, x = network(n_features, n_hidden), history(20, sequence, n_features)
     expected = [by_definition(window, *arrays) for window in x]
     np.testing.assert_allclose(forward(x, arrays), expected, rtol=0, atol=1e-13)
-
-
-@pytest.mark.skipif(find_spec("torch") is None, reason="extra lstm is not installed")
-def test_agrees_with_torch():
-    torch = import_module("torch")
-    mean, scale, clip, w_input, w_hidden, bias, w_out, b_out = arrays = network(9, 6)
-    x = history(30, 12, 9)
-    layer = torch.nn.LSTM(9, 6, batch_first=True, dtype=torch.float64)
-    with torch.no_grad():
-        layer.weight_ih_l0.copy_(torch.from_numpy(w_input.T.copy()))
-        layer.weight_hh_l0.copy_(torch.from_numpy(w_hidden.T.copy()))
-        layer.bias_ih_l0.copy_(torch.from_numpy(bias))
-        layer.bias_hh_l0.zero_()
-        z = np.nan_to_num(np.clip((x.astype(np.float64) - mean) / scale, -clip, clip), nan=0.0)
-        states, _ = layer(torch.from_numpy(z))
-        expected = torch.sigmoid(states[:, -1] @ torch.from_numpy(w_out) + b_out).numpy()
-    np.testing.assert_allclose(forward(x, arrays), expected, rtol=0, atol=1e-12)
 
 
 @given(

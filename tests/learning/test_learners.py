@@ -1,10 +1,9 @@
-"""Each learner keeps the contract: same bits for a row and a batch, safe bytes, clear refusals."""
+"""The learners of the core keep the contract, and the registry and their shared checks refuse clearly."""
 
 import hashlib
 import json
 import subprocess
 import sys
-from importlib.util import find_spec
 
 import numpy as np
 import pytest
@@ -12,43 +11,26 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from research.errors import ArtifactError, BadValue, DataError, MissingExtra, UnknownName
-from research.learning.learners import LEARNERS, MIN_ROWS, Fitted, available, learner_named
+from research.learning.learners import LEARNERS, MIN_ROWS, available, learner_named
 from research.learning.seal import sealed
-from tests.learning.planted import area_under_curve, windows
-
-# XGBoost and torch are extras: where one is missing its learner cannot be tested. CI installs both.
-NAMES = [
-    pytest.param(name, marks=pytest.mark.skipif(find_spec(learner.library) is None, reason="extra missing"))
-    for name, learner in LEARNERS.items()
-]
-every_learner = pytest.mark.parametrize("name", NAMES)
+from tests.learning.learner_contract import LearnerContract, fitted, planted, small
+from tests.learning.planted import windows
 
 
-def small(name):
-    """The learner with few trees or passes, where only its bytes matter."""
-    learner = learner_named(name)
-    less = {"trees": 4, "epochs": 1}
-    return learner.with_params(**{name: less[name] for name in learner.params if name in less})
+class TestRandomForest(LearnerContract):
+    name = "random_forest"
 
 
-def thorough(name):
-    """The learner as it is; an LSTM with as many passes as so few rows need."""
-    learner = learner_named(name)
-    return learner.with_params(epochs=10, rate=0.01, batch=64) if name == "lstm" else learner
+class TestGradientBoosting(LearnerContract):
+    name = "gradient_boosting"
 
 
-def planted(name, **options):
-    return windows(sequence=LEARNERS[name].sequence, **options)
+class TestLightGBM(LearnerContract):
+    name = "lightgbm"
 
 
-_fitted: dict[str, Fitted] = {}
-
-
-def fitted(name):
-    """A model trained once for all tests that only ask it."""
-    if name not in _fitted:
-        _fitted[name] = thorough(name).fit(*planted(name), seed=7)
-    return _fitted[name]
+class TestLogisticRegression(LearnerContract):
+    name = "logistic_regression"
 
 
 # --- the registry ------------------------------------------------------------------------------
@@ -102,51 +84,6 @@ def test_settings_can_be_changed():
 # --- same bits ---------------------------------------------------------------------------------
 
 
-@every_learner
-def test_one_row_and_any_split_give_the_same_bits(name):
-    model = fitted(name)
-    x, _, _ = planted(name, rows=97, seed=1, holes=0.1)
-    whole = model.predict(x)
-    assert whole.dtype == np.float64
-    assert np.all((whole >= 0) & (whole <= 1))
-    assert [float(model.predict(x[i : i + 1])[0]) for i in range(len(x))] == whole.tolist()
-    rng = np.random.default_rng(2)
-    for _ in range(5):
-        parts = np.split(x, np.sort(rng.integers(0, len(x) + 1, 6)))
-        assert np.concatenate([model.predict(part) for part in parts]).tolist() == whole.tolist()
-    shuffled = rng.permutation(len(x))
-    assert model.predict(x[shuffled]).tolist() == whole[shuffled].tolist()
-
-
-@every_learner
-def test_all_nan_row_is_answered(name):
-    x, _, _ = planted(name, rows=1)
-    p = fitted(name).predict(np.full_like(x, np.nan))
-    assert p.shape == (1,)
-    assert 0.0 <= p[0] <= 1.0
-
-
-@every_learner
-def test_bytes_give_the_same_model(name):
-    model = fitted(name)
-    x, _, _ = planted(name, rows=100, seed=1)
-    data = model.to_bytes()
-    restored = LEARNERS[name].from_bytes(data)
-    assert restored.predict(x).tolist() == model.predict(x).tolist()
-    assert restored.n_features == model.n_features == x.shape[2]
-    assert restored.to_bytes() == data
-
-
-@every_learner
-def test_same_seed_same_bytes_whatever_the_threads(name):
-    x, y, weight = planted(name, rows=300)
-    learner = small(name)
-    first, again, wide = (learner.fit(x, y, weight, seed=3, threads=threads) for threads in (1, 1, 2))
-    assert first.to_bytes() == again.to_bytes() == wide.to_bytes()
-    draws = name != "logistic_regression"
-    assert (learner.fit(x, y, weight, seed=4).to_bytes() != first.to_bytes()) == draws
-
-
 def hashes():
     """Name to the hashes of a model's bytes and of its answers, for every learner there is."""
     out = {}
@@ -171,69 +108,6 @@ def test_forest_is_scikit_learns_own_answer():
 
 
 # --- learning ----------------------------------------------------------------------------------
-
-
-@every_learner
-def test_planted_feature_is_learned(name):
-    x, y, _ = planted(name, rows=1500, seed=5)
-    # The label's own score with this noise ranks 0.86 of the pairs rightly; a coin 0.50.
-    assert area_under_curve(fitted(name).predict(x), y) > 0.75
-
-
-@every_learner
-def test_weights_decide_which_rows_are_learned(name):
-    x, y, _ = planted(name, rows=800, holes=0.0)
-    contrary = np.arange(len(y)) % 2 == 0
-    y[contrary] = 1 - y[contrary]
-    tests, truth, _ = planted(name, rows=800, seed=6, holes=0.0)
-    learner = thorough(name)
-    for loud, rises in ((~contrary, True), (contrary, False)):
-        model = learner.fit(x, y, np.where(loud, 1.0, 0.01), seed=1)
-        assert (area_under_curve(model.predict(tests), truth) > 0.6) is rises
-
-
-@every_learner
-def test_scale_of_weights_and_rows_of_weight_zero_change_nothing(name):
-    x, y, weight = planted(name, rows=300)
-    learner = small(name)
-    model = learner.fit(x, y, weight, seed=1)
-    assert learner.fit(x, y, weight * 1024.0, seed=1).to_bytes() == model.to_bytes()
-    more = (
-        np.concatenate([x, x[:50]]),
-        np.concatenate([y, 1 - y[:50]]),
-        np.concatenate([weight, np.zeros(50)]),
-    )
-    assert learner.fit(*more, seed=1).to_bytes() == model.to_bytes()
-
-
-@every_learner
-def test_balance_makes_the_classes_weigh_the_same(name):
-    x, y, _ = planted(name, rows=2000, strength=0.0)
-    rare = (y == 1) & (np.arange(len(y)) % 4 > 0)
-    x, y = x[~rare], y[~rare]
-    weight = np.ones(len(y))
-    learner = learner_named(name)
-    base = y.mean()
-    assert base < 0.25
-    assert abs(learner.fit(x, y, weight, seed=1).predict(x).mean() - base) < 0.06
-    assert abs(learner.fit(x, y, weight, seed=1, balanced=True).predict(x).mean() - 0.5) < 0.06
-
-
-@every_learner
-def test_features_that_say_nothing_give_the_base_rate(name):
-    y = (np.arange(90) % 3 == 0).astype(np.int64)
-    x = np.ones((90, LEARNERS[name].sequence, 2), dtype=np.float32)
-    p = learner_named(name).fit(x, y, np.ones(90), seed=0).predict(x)
-    assert len(set(p.tolist())) == 1
-    assert abs(p[0] - 1 / 3) < 0.06
-
-
-@every_learner
-def test_enormous_numbers_and_weights_are_borne(name):
-    x, y, weight = planted(name, rows=90)
-    scale = np.where(np.arange(90) % 2 == 0, 1e150, 1e-150)
-    p = small(name).fit(x * np.float32(1e37), y, weight * scale, seed=0).predict(x * np.float32(1e37))
-    assert np.all((p >= 0) & (p <= 1))
 
 
 def test_contributions_add_up_to_the_log_odds():
@@ -302,50 +176,7 @@ def test_bad_shapes_and_settings_are_refused():
     refusal(BadValue, "`threads` must be ≥ 1, was 0", threads=0)
 
 
-@every_learner
-def test_prediction_refuses_other_shapes_and_infinity(name):
-    model = fitted(name)
-    x, _, _ = planted(name, rows=3)
-    with pytest.raises(BadValue, match="must have shape"):
-        model.predict(x[:, :, 1:])
-    with pytest.raises(BadValue, match="must have shape"):
-        model.predict(x[:, -1])
-    x[1, -1, 4] = np.inf
-    with pytest.raises(BadValue, match="infinite in row 1, feature 4"):
-        model.predict(x)
-    assert model.predict(x[:0]).shape == (0,)
-
-
 # --- bytes that are not a model's --------------------------------------------------------------
-
-
-@every_learner
-def test_damaged_bytes_are_refused_before_any_parser(name):
-    data = fitted(name).to_bytes()
-    rng = np.random.default_rng(11)
-    learner = LEARNERS[name]
-    for end in [0, 1, len(data) - 1, *rng.integers(0, len(data), 20).tolist()]:
-        with pytest.raises(ArtifactError, match=f"model of {name} is incomplete"):
-            learner.from_bytes(data[:end])
-    for at in rng.integers(0, len(data), 60).tolist():
-        flipped = bytearray(data)
-        flipped[at] ^= 1 << int(rng.integers(8))
-        with pytest.raises(ArtifactError, match=f"model of {name} (is|holds)"):
-            learner.from_bytes(bytes(flipped))
-
-
-@every_learner
-def test_model_of_another_learner_is_refused(name):
-    other = "lightgbm" if name != "lightgbm" else "random_forest"
-    with pytest.raises(ArtifactError, match=f"model of {name} holds one of {other}"):
-        LEARNERS[name].from_bytes(fitted(other).to_bytes())
-
-
-@every_learner
-def test_whole_bytes_of_nonsense_are_refused(name):
-    for body in (b"", b"PK\x03\x04", b"tree\n", b"{}", b"{L}", bytes(500)):
-        with pytest.raises(ArtifactError, match=f"model of {name} cannot be read"):
-            LEARNERS[name].from_bytes(sealed(name, body))
 
 
 @given(st.sampled_from(["random_forest", "gradient_boosting"]), st.sampled_from([dict, "logistic", "forest"]))

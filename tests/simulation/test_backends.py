@@ -1,10 +1,8 @@
-"""Backends asked wrongly; what they find is held to the local sweep in tests/studies/test_distributed.py."""
+"""Backends asked wrongly; what they find is held to the local sweep in tests/studies/."""
 
-import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -55,22 +53,6 @@ def test_a_missing_extra_is_named(monkeypatch, backend, library):
             backend=backend,
         )  # fmt: skip
     assert "\n" not in str(refusal.value)
-
-
-def test_a_ray_address_where_nobody_listens_is_refused_at_once():
-    words = [sys.executable, "-c", _NOBODY]
-    told = subprocess.run(words, capture_output=True, text=True, check=True, cwd=Path(__file__).parents[2])
-    assert told.stdout.startswith("no ray cluster at '127.0.0.1:9' (Connection refused); start one with")
-
-
-_NOBODY = """
-from research.errors import BadValue
-from research.simulation.on_ray import cluster
-try:
-    cluster(None, "127.0.0.1:9", None).__enter__()
-except BadValue as refusal:
-    print(refusal)
-"""
 
 
 def test_places_are_told_as_runs():

@@ -1,0 +1,13 @@
+"""The small version of a study, in a process of its own."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+
+def distributed(backend):
+    """Run `distributed` with one backend: real workers, one killed; return what it found."""
+    words = [sys.executable, "-m", "tests.studies.distributed", "--small", backend]
+    run = subprocess.run(words, check=True, capture_output=True, text=True, cwd=Path(__file__).parents[2])
+    return json.loads(run.stdout.splitlines()[-1])
