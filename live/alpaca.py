@@ -122,8 +122,13 @@ class AlpacaAccount:
         """Return what is held."""
         return positions_of(_listed("positions", self._line.read("/positions")))
 
-    def open_orders(self) -> tuple[BrokerOrder, ...]:
+    def open_orders(self, *, whole: bool = True) -> tuple[BrokerOrder, ...]:
         """Return all orders that may still fill, legs inside the orders they belong to.
+
+        Parameters
+        ----------
+        whole : bool
+            Refuse a list that may be cut; else take what it has, as who cancels them does.
 
         Raises
         ------
@@ -132,7 +137,7 @@ class AlpacaAccount:
         """
         query = {"status": "open", "limit": _PAGE, "nested": "true"}
         rows = _listed("orders", self._line.read("/orders", query))
-        if len(rows) >= _PAGE:
+        if whole and len(rows) >= _PAGE:
             raise Unreachable(
                 f"{_PAGE} open orders or more, of which the rest is not listed; cancel some by hand"
             )

@@ -1,7 +1,7 @@
 """The way out: every order that leaves passes the risk door here, is written down first, and is sent once.
 
 In: an order that is wanted, and the world it would enter. Out: what became of it. Nothing else in this
-package calls `AlpacaAccount.submit`; a test holds the source to that.
+package calls `AlpacaAccount.submit` but `send_admitted`; a test holds the source to that.
 
 1. The door says yes, or the order is not sent.
 2. The order is in the journal, in the state "unknown": whatever happens from here on, a restart asks for it.
@@ -27,7 +27,7 @@ from research.errors import BadValue
 if TYPE_CHECKING:
     from live.risk_context import Context, Wanted
 
-__all__ = ["Sender", "Sent"]
+__all__ = ["Sender", "Sent", "send_admitted"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,14 +93,14 @@ class Sender:
 
     def _post(self, admitted: Admitted, fields: Mapping[str, Any], order_id: str, context: Context) -> Sent:
         wanted = admitted.order
-        _require_same(wanted, fields)
+        _require_same(wanted, fields)  # before it is written down
         known = self._tracks.orders.get(wanted.client_id)
         order = Tracked(wanted.client_id, wanted.symbol, wanted.side, wanted.quantity)
         if known is not None and known.order.state is State.NEW:
             order = known.order  # asked for and definitely not there: sent again under its id
         track = Track(act(order, Happening.SENDING).order, order_id, wanted.purpose, fields, context.now)
         self._tracks.put(track)
-        said = self._account.submit(fields)
+        said = send_admitted(self._account, admitted, fields)
         self._tracks.put(*self._after(track, said), events=_told(track, said))
         return Sent(said.outcome, None, said.problem)
 
@@ -122,6 +122,16 @@ class Sender:
             return Said(Outcome.UNKNOWN, None, f"order {track.order.client_id} has no id at the broker yet")
         self._tracks.put(replace(track, order=act(track.order, Happening.CANCEL_SENT).order))
         return self._account.cancel(track.order.broker_id)
+
+
+def send_admitted(account: AlpacaAccount, admitted: Admitted, fields: Mapping[str, Any]) -> Said:
+    """Send what the door has let pass, once.
+
+    For `Sender`, and for the kill switch, which must work without a journal: there the latch, on disk before
+    it, names the order.
+    """
+    _require_same(admitted.order, fields)
+    return account.submit(fields)
 
 
 def _require_same(wanted: Wanted, fields: Mapping[str, Any]) -> None:

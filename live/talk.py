@@ -209,13 +209,14 @@ def _in_words(problem: Exception | None) -> str:
     return type(problem).__name__
 
 
-def trading_talk(access: Access) -> Talk:
-    """Return requests to the trading host of an account."""
+def trading_talk(access: Access, deadline: float = DEADLINE) -> Talk:
+    """Return requests to the trading host of an account, each given up after `deadline` seconds."""
     from alpaca.trading.client import TradingClient
 
     key, secret = access.key.get_secret_value(), access.secret.get_secret_value()
     return Talk(
-        lambda: TradingClient(key, secret, paper=not access.live, raw_data=True, url_override=access.trading)
+        lambda: TradingClient(key, secret, paper=not access.live, raw_data=True, url_override=access.trading),
+        deadline,
     )
 
 
