@@ -1,4 +1,4 @@
-"""`python -m live.runner`: what a command line says to a replay, and what it hears back.
+"""`python -m live.runner`: what a command line says to a run, and what it hears back.
 
 In: options. Out: a journal, a few lines about it, an exit status (0 done, 1 stopped
 or failed, 2 misused). Heavy imports wait until the options are understood.
@@ -41,21 +41,63 @@ def runner(
     journal: Annotated[
         Path | None,
         typer.Option(
-            help="The run's SQLite file, begun or continued; onepath-replay-STRATEGY.sqlite by default.",
+            help="The run's SQLite file, begun or continued; onepath-replay-STRATEGY.sqlite by default, "
+            "of an account STRATEGY.sqlite in its folder.",
             metavar="FILE",
         ),
     ] = None,
-    once: Annotated[bool, typer.Option("--once", help="Take the next bar and stop.")] = False,
+    paper: Annotated[
+        bool, typer.Option("--paper", help="Trade Alpaca's paper account, or a broker at --host.")
+    ] = False,
+    live: Annotated[
+        bool, typer.Option("--live", help="Real money; ONEPATH_LIVE=yes and live = true must agree.")
+    ] = False,
+    host: Annotated[
+        str | None, typer.Option(help="A broker on this machine in Alpaca's place.", metavar="URL")
+    ] = None,
+    timeframe: Annotated[
+        str, typer.Option(help="Length of a bar: 1Min, 5Min, 15Min, 30Min, 1Hour or 1Day.")
+    ] = "1Day",
+    feed: Annotated[
+        str, typer.Option(help="Whose trades bars are of: iex (one exchange) or sip (all).")
+    ] = "iex",
+    history: Annotated[
+        str | None,
+        typer.Option(
+            help="First day of the bars before the run; ten years back if they are daily.",
+            metavar="DATE",
+        ),
+    ] = None,
+    drift: Annotated[
+        str, typer.Option(help="What to do with shares nobody here can explain: halt, adopt or flatten.")
+    ] = "halt",
+    poll: Annotated[float, typer.Option(min=0.05, help="Seconds between two looks at the account.")] = 5.0,
+    settle: Annotated[
+        float, typer.Option(min=0.0, help="Seconds after a close until its bar is asked for.")
+    ] = 30.0,
+    once: Annotated[
+        bool, typer.Option("--once", help="Take the next bar, or look at the account once, and stop.")
+    ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Say only what must not pass unnoticed.")] = False,
 ) -> None:
     """Drive the trading engine bar by bar and keep a journal of decisions, orders and fills.
 
+    Over old bars (--replay), at a paper account (--paper), or with real money (--live).
+
     Run the same command again to continue where the journal ends.
     """
-    if not replay:
+    if replay + paper + live != 1:
         raise UsageError(
-            "only --replay is in this version, paper and live come with a broker; add --replay for old bars"
+            f"one of --replay, --paper and --live must be given, was {replay + paper + live} of them; "
+            "--replay runs over old bars and needs no account"
         )
+    if not replay:
+        from live.cli_trade import Wish, trade
+
+        wish = Wish(live, host, timeframe, feed, history, drift, poll, settle, once, quiet, journal)
+        with _stopping() as stopped:
+            trade(asked, wish, stopped)
+        return
     path = journal or Path(f"onepath-replay-{asked.strategy}.sqlite")
     with _stopping() as stopped:
         _replay(_open(asked, path), once=once, quiet=quiet, stopped=stopped)

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from live.orders import Leg, Order, Outcome, Status, mint
+from live.orders import Leg, Order, Outcome, Status
 from live.protection import Protection, Step, next_step, order_fields, wanted
 from live.risk_context import Context, Purpose, Wanted
 from live.sending import Sender, Sent
@@ -118,7 +118,7 @@ class Desk:
         self._unprotect(symbol)
         number = sum(t.purpose is Purpose.FLATTEN for t in self._tracks.orders.values())
         instant = np.datetime64(plan.now.astimezone(UTC).replace(tzinfo=None), "us") + number
-        name = mint(self._book.prefix, self._book.strategy, symbol, instant, Leg.FLATTEN)
+        name = self._book.id_of(symbol, instant, Leg.FLATTEN)
         side = 1 if shares > 0 else -1
         self._market(name, symbol, side, abs(shares), Purpose.FLATTEN, "day", "", plan)
 
@@ -150,7 +150,7 @@ class Desk:
         assert last is not None  # an exit was decided at some bar
         name = order.id
         if attempts and not _again(attempts[-1]):
-            name = mint(self._book.prefix, self._book.strategy, order.symbol, last, Leg.EXIT)
+            name = self._book.id_of(order.symbol, last, Leg.EXIT)
             if name in self._tracks.orders:
                 return False  # it ended unfilled since the last bar: planned anew at the next one
         tif = self._in_force(plan)
@@ -249,12 +249,11 @@ class Desk:
         assert last is not None  # something is held, so some bar was decided at
         guards = [order for order in orders if order.leg in {Leg.STOP, Leg.TARGET}]
         leg = Leg.STOP if want.stop is not None else Leg.TARGET
-        strategy, prefix = self._book.strategy, self._book.prefix
         number = 0
-        name = mint(prefix, strategy, want.symbol, last, leg)
+        name = self._book.id_of(want.symbol, last, leg)
         while (known := self._tracks.orders.get(name)) is not None and not _again(known):
             number += 1  # sized anew within a bar: an id is never used twice
-            name = mint(prefix, strategy, want.symbol, last + np.timedelta64(number, "us"), leg)
+            name = self._book.id_of(want.symbol, last + np.timedelta64(number, "us"), leg)
         body: dict[str, Any] = order_fields(want, name)
         limit = want.target if want.stop is None else None
         order = Wanted(name, want.symbol, want.side, want.quantity, Purpose.PROTECT, "gtc", limit, want.stop)

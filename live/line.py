@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Final
 
 import stamina
+from stamina.instrumentation import set_on_retry_hooks
 
 from live.pace import Pace
 from live.talk import Reply, Talk
@@ -18,6 +19,8 @@ from research.errors import KeysRefused, Unreachable
 
 __all__ = ["Line"]
 
+# stamina would write a line for each try; what is not answered in the end is told by who asked.
+set_on_retry_hooks([])
 _PATIENCE: Final = 9.0  # seconds that a question may take in all
 
 

@@ -84,7 +84,10 @@ def test_a_file_of_bars_is_replayed(told, tmp_path):
 
 
 REFUSED = {
-    "no mode": ([], "only --replay is in this version"),
+    "no mode": ([], "one of --replay, --paper and --live must be given, was 0"),
+    "two modes": (["--replay", "--paper"], "one of --replay, --paper and --live must be given, was 2"),
+    "no symbols": (["--paper"], "--symbols must name what the account trades"),
+    "old bars": (["--paper", "--symbols", "IBM", "--start", "2012-01-01"], "--start is for old bars"),
     "symbol": (["--replay", "--symbols", "APPL"], "unknown symbol 'APPL'"),
     "strategy": (["--replay", "--strategy", "ma_crosover"], "did you mean 'ma_crossover'?"),
     "strategy with a path": (["--replay", "--strategy", "../x"], "unknown strategy '../x'"),

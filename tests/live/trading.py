@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 from pydantic import SecretStr
 
 from live.alpaca import AlpacaAccount
 from live.arrivals import Arrivals
-from live.findings import Policy
 from live.keys import Access
 from live.limits import Limits
 from live.line import Line
@@ -49,16 +50,15 @@ def access(fake: FakeAlpaca) -> Access:
 class Floor:
     """One account at one fake broker; `open` and `close` as often as a process would start and end."""
 
-    def __init__(self, fake, folder: Path, request, *, history=None, start="2000-01-01", **habits):
+    def __init__(self, fake, folder: Path, request, *, history=None, start="2000-01-01", **habits: Any):
         self.fake, self.folder, self.request, self._history = fake, folder, request, history
         self.start, self.habits = datetime.fromisoformat(start).date(), habits
-        self.trader = None
-        self.open()
+        self.trader = self.open()
 
     def open(self):
         """Begin, or take up again what was closed."""
         known = access(self.fake)
-        fast = {"pace": Pace(10**6, 0), "patience": 3.0}
+        fast: dict[str, Any] = {"pace": Pace(10**6, 0), "patience": 3.0}
         self.lines = Line(trading_talk(known), **fast), Line(data_talk(known), **fast)
         opened = open_account(
             self.request,
@@ -69,19 +69,18 @@ class Floor:
             account="paper-test",
         )
         self.limits = Limits.at(self.folder / "limits.sqlite")
-        habits = {"mode": "paper", "host": "127.0.0.1", "rules": FREE, "policy": Policy()} | self.habits
+        habits = replace(Habits("paper", "127.0.0.1", rules=FREE), **self.habits)
         self.journal, self.tracks = opened.journal, opened.tracks
-        self.trader = Trader(
+        return Trader(
             opened.runner,
             AlpacaAccount(self.lines[0]),
             Arrivals(self.lines[1], opened.runner.engine.symbols, "1Day", "iex", opened.journal),
             opened.tracks,
             self.limits,
-            Habits(**habits),
+            habits,
             self.folder,
             clock=lambda broker: broker.now,
         )
-        return self.trader
 
     def fetched(self) -> pl.DataFrame:
         """Return every complete bar that the fake gives."""
@@ -93,8 +92,9 @@ class Floor:
         self.limits.close()
 
     def reopen(self):
+        """End the process and begin another."""
         self.close()
-        return self.open()
+        self.trader = self.open()
 
     # --- time ----------------------------------------------------------------------------------
 

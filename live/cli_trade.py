@@ -1,0 +1,260 @@
+"""`python -m live.runner --paper` and `--live`: trade an account until somebody says stop.
+
+In: options. Out: the account's journal, a line for each thing that must not pass in silence, an exit status
+(0 stopped as asked, 1 failed, 2 misused). One process trades an account.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
+
+import typer
+
+from live.findings import Act, Policy
+from live.home import LIMITS, home_of, only_one
+from live.keys import access
+from live.limits import Limits
+from live.line import Line
+from live.pace import Pace
+from live.risk_context import Rules
+from live.schedule import LENGTHS
+from research.errors import BadValue, UnknownName
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from live.keys import Access
+    from live.opening import Opened
+    from live.trader import Trader
+    from research.options import RunOptions
+
+__all__ = ["Wish", "trade"]
+
+# Bars before a run, by their length: enough for every feature's warm-up and a first model.
+_HISTORY: Final = {"1Day": 3652, "1Hour": 730, "30Min": 365, "15Min": 240, "5Min": 120, "1Min": 30}
+_DRIFT: Final = {"halt": Act.HALT, "adopt": Act.ADOPT, "flatten": Act.FLATTEN}
+_LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
+# A bar may be older than a day when a weekend or a holiday lies between; an intraday one may not.
+_STALE_DAILY: Final = timedelta(days=5)
+_FILE_ONLY: Final = ("start", "end", "bars", "interval", "exchange", "timezone", "on_bad", "train_fraction")
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What was asked of a run at an account; fields as the options of `live.runner`."""
+
+    live: bool
+    host: str | None
+    timeframe: str
+    feed: str
+    history: str | None
+    drift: str
+    poll: float
+    settle: float
+    once: bool
+    quiet: bool
+    journal: Path | None
+
+
+def trade(asked: RunOptions, wish: Wish, stopped: Callable[[], str | None]) -> None:
+    """Trade until `stopped` names a signal; with `once`, look once.
+
+    Raises
+    ------
+    UsageError
+        What cannot be done: missing keys, opt-ins that disagree, an unknown symbol, a journal of another
+        account.
+    OnepathError
+        What ends a run: refused credentials, a journal that cannot be written.
+    """
+    _require(asked, wish)
+    known = access(live=wish.live, host=wish.host)
+    home = home_of(known)
+    path = wish.journal or home / f"{asked.strategy}.sqlite"
+    with only_one(home), Limits.at(home / LIMITS) as limits:
+        opened = _opened(asked, wish, known, home, path)
+        try:
+            trader = _trader(opened, wish, known, home, limits)
+            say = _Say(opened, quiet=wish.quiet)
+            say.begun(path)
+            if wish.once:
+                trader.tick()
+                say.news()
+                return
+            pause = threading.Event()
+            trader.run(
+                stop=lambda: stopped() is not None,
+                wait=lambda seconds: _wait(pause, seconds, stopped),
+                poll=wish.poll,
+                on_tick=say.news,
+            )
+            say.ended(stopped())
+        finally:
+            opened.journal.close()
+
+
+def _require(asked: RunOptions, wish: Wish) -> None:
+    """Refuse options that mean nothing at an account, and values that are none."""
+    from research.options import RunOptions
+
+    plain = RunOptions()
+    for name in _FILE_ONLY:
+        if getattr(asked, name) != getattr(plain, name):
+            raise BadValue(
+                f"--{name.replace('_', '-')} is for old bars, was {getattr(asked, name)!r}; leave it out, an "
+                "account's bars come from the broker"
+            )
+    if not asked.symbols:
+        raise BadValue("--symbols must name what the account trades, was not given; like AAPL,MSFT")
+    if wish.timeframe not in LENGTHS:
+        raise UnknownName("timeframe", wish.timeframe, LENGTHS)
+    if wish.drift not in _DRIFT:
+        raise UnknownName("drift policy", wish.drift, _DRIFT)
+
+
+def _opened(asked: RunOptions, wish: Wish, known: Access, home: Path, path: Path) -> Opened:
+    """Begin the journal, or take it up."""
+    from live.opening import open_account
+
+    request = asked.request()
+    _require_tradable(request.symbols or (), known)
+    return open_account(
+        request,
+        lambda: _history(request.symbols or (), wish, known),
+        path,
+        mode="live" if known.live else "paper",
+        prefix=known.prefix,
+        account=home.name,
+        timeframe=wish.timeframe,
+        feed=wish.feed,
+    )
+
+
+def _require_tradable(symbols: Any, known: Access) -> None:
+    """Refuse symbols that the broker does not know or does not trade."""
+    from live.account_payloads import asset_of
+    from live.alpaca import AlpacaAccount
+
+    account = AlpacaAccount(_line(known, trading=True))
+    for symbol in symbols:
+        found = account.asset(symbol)
+        if found is None:
+            raise BadValue(f"symbol {symbol} is not known to the broker; see the list of its assets")
+        asset = asset_of(found)
+        if not (asset.active and asset.tradable):
+            raise BadValue(f"symbol {symbol} cannot be traded at the broker now; leave it out")
+
+
+def _history(symbols: Any, wish: Wish, known: Access) -> pl.DataFrame:
+    """Return the complete bars before the run."""
+    from live.alpaca import AlpacaAccount
+    from live.vendor import fetch
+
+    now = AlpacaAccount(_line(known, trading=True)).clock().now
+    try:
+        first = (
+            (now - timedelta(days=_HISTORY[wish.timeframe])).date()
+            if wish.history is None
+            else date.fromisoformat(wish.history)
+        )
+    except ValueError:
+        raise BadValue(f"--history must be a day like 2016-01-04, was {wish.history!r}") from None
+    told = fetch(_line(known, trading=False), symbols, first, now, interval=wish.timeframe, feed=wish.feed)
+    if told.missing:
+        raise BadValue(
+            f"symbols {', '.join(told.missing)} must have bars since {first}, the vendor has none; "
+            "leave them out"
+        )
+    return told.bars
+
+
+def _trader(opened: Opened, wish: Wish, known: Access, home: Path, limits: Limits) -> Trader:
+    from live.alpaca import AlpacaAccount
+    from live.arrivals import Arrivals
+    from live.trader import Habits, Trader
+
+    host = urlsplit(known.trading).hostname or ""
+    local = host in _LOOPBACK
+    daily = LENGTHS[wish.timeframe] is None
+    hosts = {**Rules().hosts, **({"paper": frozenset({host})} if local else {})}
+    rules = Rules(hosts=hosts, stale_after=_STALE_DAILY if daily else Rules().stale_after)
+    return Trader(
+        opened.runner,
+        AlpacaAccount(_line(known, trading=True)),
+        Arrivals(
+            _line(known, trading=False),
+            opened.runner.engine.symbols,
+            wish.timeframe,
+            wish.feed,
+            opened.journal,
+        ),
+        opened.tracks,
+        limits,
+        Habits(
+            mode="live" if known.live else "paper",
+            host=host,
+            timeframe=wish.timeframe,
+            settle=timedelta(seconds=wish.settle),
+            rules=rules,
+            policy=Policy(drift=_DRIFT[wish.drift]),
+        ),
+        home,
+        # A broker on this machine plays old bars: its time is theirs.
+        clock=(lambda broker: broker.now) if local else (lambda broker: datetime.now(UTC)),
+    )
+
+
+def _line(known: Access, *, trading: bool) -> Line:
+    """Return a line to one of the hosts, at our own pace; a broker on this machine counts no requests."""
+    from live.talk import data_talk, trading_talk
+
+    local = urlsplit(known.trading).hostname in _LOOPBACK
+    pace = Pace(per_minute=10**6, reserve=0) if local else Pace()
+    return Line((trading_talk if trading else data_talk)(known), pace)
+
+
+def _wait(pause: threading.Event, seconds: float, stopped: Callable[[], str | None]) -> None:
+    """Sleep, but not through a signal."""
+    until = seconds
+    while until > 0 and stopped() is None:
+        pause.wait(min(until, 0.2))
+        until -= 0.2
+
+
+class _Say:
+    """Print what the journal has been told since the last time."""
+
+    def __init__(self, opened: Opened, *, quiet: bool) -> None:
+        self._journal, self._runner, self._quiet = opened.journal, opened.runner, quiet
+        self._continued = opened.continued
+        rows = self._journal.rows("SELECT coalesce(max(seq), 0) FROM events")
+        self._seen = int(rows[0][0])
+
+    def begun(self, path: Path) -> None:
+        engine = self._runner.engine
+        verb = "goes on" if self._continued else "begins"
+        if not self._quiet:
+            typer.echo(
+                f"{engine.strategy.name} on {', '.join(engine.symbols)} {verb} after {engine.last_bar}"
+            )
+            typer.echo(f"journal   {path}")
+
+    def news(self) -> None:
+        rows = self._journal.rows(
+            "SELECT seq, at, kind, symbol, text FROM events WHERE seq > ? ORDER BY seq", self._seen
+        )
+        for seq, at, kind, symbol, text in rows:
+            self._seen = seq
+            typer.echo(f"{at[:19]}  {kind:<12}  {symbol or '':<6}  {text}")
+
+    def ended(self, signal_name: str | None) -> None:
+        if not self._quiet:
+            typer.echo(
+                f"stopped by {signal_name}; orders at the broker rest, run the same command again to go on"
+            )
