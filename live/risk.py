@@ -23,44 +23,42 @@ __all__ = ["CHECKS", "Admitted", "Blocked", "Door"]
 Check = Callable[[Wanted, Context, Rules], Breach | None]
 
 # First whether it is an order at all, then whether anything may be sent, then how much; losses last, since
-# they latch and a malformed order should not.
-_FLATTEN: dict[str, Check] = {
+# they latch and a malformed order should not. A table is read from its first line to its last.
+_AN_ORDER: dict[str, Check] = {
     "well formed": form.well_formed,
     "known world": form.known_world,
     "whole shares": form.whole_shares,
     "new id": form.new_id,
-    "host and mode": gates.right_host,
-    "reduces only": form.only_reduces,
 }
-_REDUCE: dict[str, Check] = {
-    "well formed": form.well_formed,
-    "known world": form.known_world,
-    "whole shares": form.whole_shares,
-    "new id": form.new_id,
+_SENDABLE: dict[str, Check] = {
     "duplicate": form.not_twice,
     "order in doubt": form.not_in_doubt,
     "host and mode": gates.right_host,
     "kill switch": gates.alive,
+}
+_TAKEN: dict[str, Check] = {
     "account state": gates.account_open,
     "tradable": gates.tradable,
     "session": gates.in_session,
+}
+_FLATTEN: dict[str, Check] = {
+    **_AN_ORDER,
+    "host and mode": gates.right_host,
+    "reduces only": form.only_reduces,
+}
+_REDUCE: dict[str, Check] = {
+    **_AN_ORDER,
+    **_SENDABLE,
+    **_TAKEN,
     "opposite order": form.no_wash,
     "reduces only": form.only_reduces,
     "orders per minute": amounts.orders_per_minute,
 }
 _ENTER: dict[str, Check] = {
-    "well formed": form.well_formed,
-    "known world": form.known_world,
-    "whole shares": form.whole_shares,
-    "new id": form.new_id,
-    "duplicate": form.not_twice,
-    "order in doubt": form.not_in_doubt,
-    "host and mode": gates.right_host,
-    "kill switch": gates.alive,
+    **_AN_ORDER,
+    **_SENDABLE,
     "latched limit": gates.unlatched,
-    "account state": gates.account_open,
-    "tradable": gates.tradable,
-    "session": gates.in_session,
+    **_TAKEN,
     "clock skew": gates.clocks_agree,
     "stale bar": gates.fresh,
     "sane price": gates.sane_price,
