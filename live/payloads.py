@@ -31,14 +31,17 @@ __all__ = [
 
 _SIDES = {"buy": 1, "sell": -1, "sell_short": -1, "buy_to_cover": 1}
 _MOST = 60  # characters of a value that a message repeats
+_DEEPEST = 3  # levels of legs; a broker's have one
+# Powers of ten of an amount's first digit. What is beyond them is no amount of anything, and overflows later.
+_SMALLEST, _LARGEST = -18, 15
 
 
 def amount_of(value: object) -> Decimal | None:
-    """Return a finite amount from text or a number; None from anything else.
+    """Return an amount from text or a number; None from anything else, or of no sensible size.
 
     Examples
     --------
-    >>> amount_of("12.50"), amount_of(3), amount_of("NaN"), amount_of(None), amount_of(True)
+    >>> amount_of("12.50"), amount_of(3), amount_of("NaN"), amount_of("1e999"), amount_of(True)
     (Decimal('12.50'), Decimal('3'), None, None, None)
     """
     if isinstance(value, bool) or not isinstance(value, str | int | float | Decimal):
@@ -46,9 +49,9 @@ def amount_of(value: object) -> Decimal | None:
     try:
         # Through text: Decimal(0.1) has 55 digits, and 0.1 is what was said.
         found = Decimal(str(value).strip())
-    except InvalidOperation:
+    except (InvalidOperation, ValueError):  # ValueError: a whole number of thousands of digits
         return None
-    return found if found.is_finite() else None
+    return found if found.is_finite() and _SMALLEST <= found.adjusted() <= _LARGEST else None
 
 
 def instant_of(value: object) -> datetime | None:
@@ -138,6 +141,14 @@ class StreamUpdate:
     order: BrokerOrder
 
 
+def _shown(value: object) -> str:
+    """Return a value for a message; of one that is nested too deeply to be written, its kind."""
+    try:
+        return repr(value)[:_MOST]
+    except RecursionError:
+        return f"a nested {type(value).__name__}"
+
+
 class _Reader:
     """Read fields of one answer and note what could not be read."""
 
@@ -146,7 +157,7 @@ class _Reader:
         self.faults: list[str] = []
 
     def _fault(self, name: str, value: object) -> None:
-        self.faults.append(f"{name} was {repr(value)[:_MOST]}")
+        self.faults.append(f"{name} was {_shown(value)}")
 
     def text(self, *names: str) -> str:
         """Return the first of some fields that holds text."""
@@ -195,12 +206,16 @@ def order_of(payload: object) -> BrokerOrder:
     >>> said.client_id, said.quantity, said.side, said.status, said.filled
     ('XX-1', Decimal('5'), 1, 'moonlit', None)
     """
+    return _order_of(payload, 0)
+
+
+def _order_of(payload: object, depth: int) -> BrokerOrder:
     if not isinstance(payload, Mapping):
-        return BrokerOrder(faults=(f"an order was {repr(payload)[:_MOST]}",))
+        return BrokerOrder(faults=(f"an order was {_shown(payload)}",))
     read = _Reader(payload)
     legs = payload.get("legs")
-    if legs is not None and not isinstance(legs, list | tuple):
-        read.faults.append(f"legs was {repr(legs)[:_MOST]}")
+    if legs is not None and (depth >= _DEEPEST or not isinstance(legs, list | tuple)):
+        read.faults.append(f"legs was {_shown(legs)}")
         legs = None
     return BrokerOrder(
         id=read.text("id"),
@@ -219,7 +234,7 @@ def order_of(payload: object) -> BrokerOrder:
         updated_at=read.instant("updated_at"),
         replaces=read.text("replaces"),
         replaced_by=read.text("replaced_by"),
-        legs=tuple(order_of(leg) for leg in legs or ()),
+        legs=tuple(_order_of(leg, depth + 1) for leg in legs or ()),
         faults=tuple(read.faults),
     )
 
@@ -236,7 +251,7 @@ def position_of(payload: object) -> BrokerPosition:
     Decimal('-5')
     """
     if not isinstance(payload, Mapping):
-        return BrokerPosition(faults=(f"a position was {repr(payload)[:_MOST]}",))
+        return BrokerPosition(faults=(f"a position was {_shown(payload)}",))
     read = _Reader(payload)
     quantity, side = read.amount("qty", least=None), read.word("side")
     if side not in {"", "long", "short"}:
@@ -261,7 +276,7 @@ def update_of(payload: object) -> StreamUpdate:
     """Return the event that a frame of the stream tells of, wrapped in `data` or bare."""
     inner = payload.get("data", payload) if isinstance(payload, Mapping) else payload
     if not isinstance(inner, Mapping):
-        return StreamUpdate("", "", BrokerOrder(faults=(f"an update was {repr(payload)[:_MOST]}",)))
+        return StreamUpdate("", "", BrokerOrder(faults=(f"an update was {_shown(payload)}",)))
     read = _Reader(inner)
     return StreamUpdate(read.word("event"), read.text("execution_id"), order_of(inner.get("order")))
 

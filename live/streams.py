@@ -162,7 +162,7 @@ class TradeHints:
                 self._healed()
 
     def _take(self, told: object) -> None:
-        if isinstance(told, Mapping) and told.get("stream") not in {None, "trade_updates"}:
+        if isinstance(told, Mapping) and told.get("stream") in ("authorization", "listening"):
             return  # about the connection itself
         update = update_of(told)
         name = update.order.client_id

@@ -11,7 +11,6 @@ request goes through alpaca-py, which knows addresses and credentials, with its 
 
 from __future__ import annotations
 
-import json
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -151,7 +150,15 @@ class Talk:
         try:
             client._request(method, path, given)  # noqa: SLF001
         # What alpaca-py and requests are known to raise; the status on the wire decides what it means.
-        except (APIError, requests.RequestException, TypeError, ValueError, AttributeError) as problem:
+        # RecursionError: JSON nested without end.
+        except (
+            APIError,
+            requests.RequestException,
+            TypeError,
+            ValueError,
+            AttributeError,
+            RecursionError,
+        ) as problem:
             failure: Exception | None = problem
         else:
             failure = None
@@ -169,15 +176,15 @@ def _read(what: str, response: requests.Response, failure: Exception | None) -> 
         return Reply(None, None, f"{what}: {status}, then {_in_words(failure)}")
     try:
         body = response.json() if response.content else None
-    except ValueError:
-        shown = " ".join(response.text.split())[:_MOST]
+    except (ValueError, RecursionError):
+        shown = " ".join(response.text[: 10 * _MOST].split())[:_MOST]
         return Reply(status, None, f"{what}: {status} with no JSON but {shown!r}", _wait_of(response))
     if 200 <= status < 300 and (body is not None or status == 204):
         return Reply(status, body)
     if 200 <= status < 300:
         return Reply(status, None, f"{what}: {status} with nothing in it")
     said = body.get("message") if isinstance(body, Mapping) else None
-    text = said if isinstance(said, str) else json.dumps(body)
+    text = said if isinstance(said, str) else response.text[: 10 * _MOST]
     return Reply(status, body, f"{what}: {status}, {' '.join(text.split())[:_MOST]}", _wait_of(response))
 
 

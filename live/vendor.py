@@ -22,7 +22,7 @@ import polars as pl
 from live.line import Line
 from research.data.bars import DroppedRows, validate_bars
 from research.data.stamps import Clock, bar_closes
-from research.errors import BadValue, Unreachable
+from research.errors import BadValue, DataError, Unreachable
 
 __all__ = ["INTERVALS", "Delivery", "fetch"]
 
@@ -107,7 +107,9 @@ def fetch(
     }
     raw = _asked(line, {**query, "adjustment": "raw"})
     adjusted = _asked(line, {**query, "adjustment": "all"})
-    faults: list[str] = []
+    strange = sorted(set(raw["symbol"]) - set(wanted))
+    faults = [f"{symbol}: bars came that were not asked for" for symbol in strange]
+    raw = raw.filter(pl.col("symbol").is_in(wanted))
     ours = _closed(raw, interval, end, faults)
     theirs = _closed(adjusted, interval, end, [])
     factor = theirs.select("symbol", "bar_close", adjusted="close").unique(["symbol", "bar_close"])
@@ -132,19 +134,23 @@ def _asked(line: Line, query: Mapping[str, object]) -> pl.DataFrame:
     seen: set[str] = set()
     for _ in range(_MOST_PAGES):
         page = line.read("/stocks/bars", query if token is None else {**query, "page_token": token})
-        if not isinstance(page, Mapping):
+        if not isinstance(page, Mapping) or "bars" not in page:
             raise Unreachable("the vendor's answer holds no bars; it is asked again at the next turn")
         # "bars": null is how it says that there are none.
-        by_symbol = page.get("bars") or {}
+        by_symbol = {} if page["bars"] is None else page["bars"]
         if not isinstance(by_symbol, Mapping):
             raise Unreachable("the vendor's bars cannot be read; they are asked for again at the next turn")
         for symbol, bars in by_symbol.items():
+            if bars is not None and not isinstance(bars, list):
+                raise Unreachable(
+                    f"the vendor's bars of {symbol} cannot be read; they are asked for again at the next turn"
+                )
             rows += [_row(str(symbol), bar) for bar in bars or ()]
-        following = page.get("next_page_token")
-        if not following:
+        token = page.get("next_page_token")
+        if token is None or token == "":
             return pl.DataFrame(rows, schema=_RAW, orient="row")
-        token = str(following)
-        if token in seen:
+        # Never "the last page" for a token that was none: the newest bars would be those that are missing.
+        if not isinstance(token, str) or token in seen:
             break
         seen.add(token)
     raise Unreachable("the vendor's pages of bars do not end; they are asked for again at the next turn")
@@ -157,7 +163,12 @@ def _row(symbol: str, bar: object) -> tuple[object, ...]:
 
 
 def _number(value: object) -> float | None:
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    try:
+        return float(value)
+    except OverflowError:  # a whole number that no float can hold
+        return None
 
 
 def _closed(rows: pl.DataFrame, interval: str, end: datetime, faults: list[str]) -> pl.DataFrame:
@@ -166,7 +177,10 @@ def _closed(rows: pl.DataFrame, interval: str, end: datetime, faults: list[str])
     if table.is_empty():
         closes = pl.Series("bar_close", [], dtype=pl.Datetime("us", "UTC"))
         return table.drop("t").with_columns(bar_close=closes)
-    closes, whys = bar_closes(table["t"], Clock(interval=INTERVALS[interval]), "Alpaca")
+    try:
+        closes, whys = bar_closes(table["t"], Clock(interval=INTERVALS[interval]), "Alpaca")
+    except DataError as problem:  # it would ask the user to mend a file, which this is not
+        raise Unreachable(f"the vendor's stamps cannot be read ({problem})") from problem
     table = table.with_columns(bar_close=closes, why=whys)
     for symbol, stamp, why in table.filter(pl.col("bar_close").is_null()).select("symbol", "t", "why").rows():
         faults.append(f"{symbol}, stamp {stamp}: {why or 'no close'}")

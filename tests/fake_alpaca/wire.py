@@ -140,6 +140,8 @@ def spoiled(fault: Fault, true: Response) -> Response:
         if fault.arg("html", False):
             page = HTML.format(status, REASONS.get(status, ""))
             return Response(status, page, {"Content-Type": "text/html", **headers})
+        if "text" in fault.args:
+            return Response(status, fault.args["text"], {"Content-Type": "application/json", **headers})
         return Response.of(status, fault.arg("body", body), headers)
     if kind == "empty":
         return Response(200, "", {"Content-Type": "application/json"})
