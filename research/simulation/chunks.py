@@ -21,7 +21,7 @@ from research.simulation.figures import FIGURES
 from research.simulation.lanes import Lane
 from research.simulation.study import Study, spoken
 
-__all__ = ["Chunk", "Done", "Failure", "plan", "run_chunk"]
+__all__ = ["Chunk", "Done", "Failure", "groups", "plan", "run_chunk"]
 
 F64 = NDArray[np.float64]
 I64 = NDArray[np.int64]
@@ -85,7 +85,7 @@ def plan(study: Study, memory_mb: float, todo: I64, most: int | None = None) -> 
     most = min(executor.most_cells, most or executor.most_cells)
     out: list[Chunk] = []
     held = max(1.0, min(_FEATURE_SHARE * budget / feature, executor.most_features))
-    for group, names, rows in _groups(study, todo, held):
+    for group, names, rows in groups(study, todo, held):
         size = int(min((budget - rows * feature) // account, most))
         if size < 1:
             need = (_RESERVE + said + rows * feature + account) / _MB
@@ -97,7 +97,7 @@ def plan(study: Study, memory_mb: float, todo: I64, most: int | None = None) -> 
     return out
 
 
-def _groups(study: Study, todo: I64, most: float) -> Iterator[tuple[I64, tuple[str, ...], int]]:
+def groups(study: Study, todo: I64, most: float) -> Iterator[tuple[I64, tuple[str, ...], int]]:
     """Group the cells whose features are made of no more than `most` rows; one alone may need more.
 
     Yields cells, features, how many rows these are made of.

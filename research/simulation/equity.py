@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from research.evidence.moments import Moments
 from research.execution import Execution
 from research.kernels.settle import settle_nb
 from research.kernels.sums import N_SUMS, SUMS
+from research.simulation.chunks import groups
 from research.simulation.figures import Orders
 from research.simulation.fused import FusedExecutor
 from research.simulation.lanes import Lane
@@ -22,11 +24,12 @@ from research.simulation.lanes import Lane
 if TYPE_CHECKING:
     from research.simulation.study import Study
 
-__all__ = ["chunks", "returns_from", "returns_of", "runnable", "settled"]
+__all__ = ["chunks", "returns_from", "returns_of", "runnable", "settled", "trials_of"]
 
 F64 = NDArray[np.float64]
 I64 = NDArray[np.int64]
 AT_ONCE = 64  # cells whose signals are held at once
+_ROWS = 128  # of features that are held at once where signals are not
 
 
 def chunks(study: Study, cells: I64, size: int = AT_ONCE) -> Iterator[I64]:
@@ -109,11 +112,44 @@ def returns_of(study: Study, lane: Lane, cells: I64) -> F64:
     (T, C) float64
         Fractions, from the first bar that may trade; as `returns_from` says.
     """
-    executor = FusedExecutor(study.request.execution, study.request.initial_capital)
-    executor.jobs = study.request.cores
+    executor = _scan(study)
     out = np.empty((len(lane), cells.size))
     done = 0
     for chunk in chunks(study, cells):
         out[:, done : done + chunk.size] = executor.returns(lane, study.cells(lane, chunk))
         done += chunk.size
     return out
+
+
+def trials_of(study: Study, lane: Lane, cells: I64) -> tuple[Moments, NDArray[np.float16]]:
+    """Return what the trial ledger keeps of some accounts: made in one scan, which holds no returns.
+
+    Parameters
+    ----------
+    study : Study
+    lane : Lane
+        T bars, 3 or more.
+    cells : (C,) int64
+        As of `returns_of`.
+
+    Returns
+    -------
+    Moments
+    (C, 128) float16
+        Their sketches (`research.evidence.trials`).
+    """
+    executor, parts = _scan(study), []
+    for group, names, _ in groups(study, cells, _ROWS):
+        study.lanes.hold(names)
+        parts.append(executor.trials(lane, study.cells(lane, group)))
+    sharpe, skewness, kurtosis, autocorrelation = (
+        np.concatenate([found[k] for found, _ in parts]) for k in range(4)
+    )
+    drawn = np.concatenate([sketched for _, sketched in parts])
+    return Moments(sharpe, skewness, kurtosis, autocorrelation, len(lane)), drawn
+
+
+def _scan(study: Study) -> FusedExecutor:
+    executor = FusedExecutor(study.request.execution, study.request.initial_capital)
+    executor.jobs = study.request.cores
+    return executor

@@ -25,7 +25,7 @@ from research.simulation.chunks import Chunk, Done
 from research.simulation.study import Study
 from research.simulation.workers import leave_all_but, packed, runs_of, seat, seated, work
 
-__all__ = ["cluster"]
+__all__ = ["begin", "cluster"]
 
 _LIBRARY: Any = ray  # parts of it have no types
 _PATIENCE = 5.0  # seconds for a cluster to answer
@@ -98,10 +98,13 @@ def _result(task: Any, chunk: Chunk) -> Done:
 def cluster(study: Study, address: str | None, workers: int | None) -> Iterator[_Ray]:
     """Reach or start a cluster, and leave or end it; one that the caller has begun is taken, and stays."""
     ours = not ray.is_initialized()
+    if ours and address is not None:
+        _require_answer(address)
+    jobs = study.request.jobs or 1
     if ours:
-        _start(address, workers, study)
+        begin(address, workers, jobs)
     try:
-        _require_cores(study.request.jobs or 1)
+        _require_cores(jobs)
         yield _Ray(study, f"onepath-{uuid.uuid4().hex}")
     finally:
         if ours:
@@ -123,15 +126,13 @@ def _require_cores(jobs: int) -> None:
         )
 
 
-def _start(address: str | None, workers: int | None, study: Study) -> None:
+def begin(address: str | None = None, workers: int | None = None, jobs: int = 1) -> None:
+    """Join the cluster at an address, or start one here with so many workers of so many cores each."""
     options: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
     if address is None:
         # "local": never a cluster that happens to run; that one must be asked for.
-        jobs = study.request.jobs or 1
         count = workers or max(1, (os.cpu_count() or 1) // jobs)
         options |= {"num_cpus": count * jobs, "include_dashboard": False}
-    else:
-        _require_answer(address)
     left = 1 if address else _STARTS
     while True:
         left -= 1

@@ -1,8 +1,8 @@
 """Write a sweep into the trial ledger: every finished cell of every symbol is a trial.
 
 In: a study, its figures and a ledger. Out: how many of them were new. The cells go in batches of 8,192, so
-memory does not grow with the sweep. A trial's Sharpe ratio is the table's; the returns of those cells that
-have a sketch (`research.evidence.cells`) are made again.
+memory does not grow with the sweep. A trial's Sharpe ratio is the table's; those few hundred cells
+that have a sketch (`research.evidence.cells`) are scanned once more, for it alone: no returns are held.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from numpy.typing import NDArray
 from research.errors import OutputError
 from research.evidence.cells import Cells, Origin, keys_of, sketch_level, sketched
 from research.evidence.ledger import Ledger
-from research.evidence.moments import Moments, moments
-from research.evidence.trials import SKETCH, sketches
+from research.evidence.moments import Moments
+from research.evidence.trials import SKETCH
 from research.kernels.jit import kernel_hash
-from research.simulation.equity import returns_of, runnable
+from research.simulation.equity import runnable, trials_of
 from research.simulation.lanes import Lane
 from research.simulation.scores import finished_cells
 
@@ -146,9 +146,7 @@ def _cells(
     drawn = np.zeros((batch.size, SKETCH), dtype=np.float16)
     figures = {name: np.full(batch.size, np.nan) for name in ("skewness", "kurtosis", "autocorrelation")}
     if known.size and len(lane) >= 3:
-        returns = returns_of(study, lane, batch[known])
-        drawn[known] = sketches(returns, lane.bar_close)
-        found = moments(returns)
+        found, drawn[known] = trials_of(study, lane, batch[known])
         for name, values in figures.items():
             values[known] = getattr(found, name)
     return Cells(origin, params, Moments(ratios, **figures, periods=len(lane)), drawn, level)

@@ -10,7 +10,10 @@ from research.data import load_sample
 from research.errors import OutputError, SnapshotMismatch
 from research.evidence import cells as cells_of
 from research.evidence.ledger import Ledger
+from research.evidence.moments import moments
+from research.evidence.trials import sketches
 from research.execution import Execution
+from research.simulation.equity import returns_of
 from research.simulation.sweep import sweep
 
 FAST = list(range(4, 24))
@@ -54,6 +57,25 @@ def test_a_trial_is_the_tables_row(run, tmp_path):
     assert row["periods"] == len(returns)
     assert json.loads(row["params"])["slow"] == 50.0, "defaults are part of what ran"
     assert len(row["sketch"]) == 256
+
+
+def test_what_a_trial_keeps_is_made_of_its_returns(run, tmp_path):
+    """As of returns held whole: moments to 1e-9, sketches to the half precision that they are kept in."""
+    swept = run({"fast": FAST, "slow": [30, 60], "stop": [0, 0.05]})
+    study = swept.study
+    trials = Ledger.at(tmp_path / "ledger.sqlite").trials()
+    for lane in study.lanes.lanes:
+        returns = returns_of(study, lane, np.arange(len(study.grid)))
+        wanted, told = sketches(returns, lane.bar_close).astype(float), moments(returns)
+        rows = trials.filter(symbols=lane.symbol).iter_rows(named=True)
+        kept = {tuple(json.loads(row["params"])[name] for name in study.grid.names): row for row in rows}
+        assert len(kept) == 80
+        for c, cell in enumerate(study.grid.cells.tolist()):
+            row = kept[tuple(cell)]
+            sketch = np.frombuffer(row["sketch"], dtype="<f2").astype(float)
+            np.testing.assert_allclose(sketch, wanted[c], rtol=0, atol=2.0**-11)
+            for name in ("skewness", "kurtosis", "autocorrelation"):
+                assert row[name] == pytest.approx(getattr(told, name)[c], rel=1e-9)
 
 
 def test_engines_share_their_trials(run):

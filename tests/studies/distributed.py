@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import logging
 import os
 import pickle
 import signal
@@ -211,8 +210,10 @@ def ray_small(cells: int) -> dict[str, Any]:
     import ray
     from ray.util.joblib import register_ray
 
+    from research.simulation.on_ray import begin
+
     register_ray()
-    ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
+    begin(workers=2)
     with joblib.parallel_config(backend="ray"):
         by_joblib = local(cells)
     learned = model(backend="ray")
