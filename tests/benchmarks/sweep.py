@@ -3,7 +3,7 @@
 Each run is a process of its own: time of the whole call after a call with two cells, so without
 compilation; peak memory above what the process held then. Medians of runs that take turns; beside the time
 that passed, the processor time of all cores, which other work on the machine stretches less. Neither
-engine writes a trial ledger here; `--ledger` lets both.
+engine writes a trial ledger here; `--ledger` lets both. backtesting.py's time per cell, if it is installed.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from typing import Any
 
 from research.data import load_sample
 from research.simulation.sweep import sweep
+from tests.benchmarks._peers import CELLS, installed, per_cell
 from tests.benchmarks.market import machine
 
 FASTER, LEANER, LARGE_SECONDS, LARGE_MB = 100.0, 20.0, 60.0, 1024.0
@@ -111,10 +112,24 @@ def compare(chosen: argparse.Namespace, folder: str) -> None:
     ours, theirs = (median(found) for found in runs.values())
     shown("fused", ours)
     shown("vectorbt", theirs)
+    peer(ours)
     differ = [name for name in FIVE if ours[name] != theirs[name]]
     print(f"figures: {'equal' if not differ else 'DIFFERENT ' + ', '.join(differ)}")
     print(f"{theirs['seconds'] / ours['seconds']:.0f} × faster (asked: {FASTER:g}), "
           f"1/{theirs['mb'] / max(ours['mb'], 0.1):.0f} of the memory (asked: 1/{LEANER:g})")  # fmt: skip
+
+
+def peer(ours: dict[str, float]) -> None:
+    """Print what backtesting.py takes for a cell, beside ours."""
+    if not installed():
+        print("backtesting.py is not installed, so its time per cell is not shown; pip install backtesting")
+        return
+    theirs, each = per_cell(load_sample([SYMBOL])), ours["seconds"] / ours["cells"]
+    print(
+        f"backtesting.py {theirs.version}: {1e3 * theirs.seconds:,.1f} ms per cell (of processors "
+        f"{1e3 * theirs.spent:,.1f}; median of {len(CELLS)} cells, {SYMBOL}, the same rule); "
+        f"fused: {1e3 * each:.3f} ms, 1/{theirs.seconds / each:,.0f} of it"
+    )
 
 
 if __name__ == "__main__":
