@@ -95,18 +95,24 @@ def permutation_importance(
     columns = {name: k for k, name in enumerate(names)}
     groups = {name: [k] for name, k in columns.items()} if families is None else _columns(families, columns)
 
-    shuffles = [np.random.default_rng([seed, r]).permutation(len(x)) for r in range(repeats)]
-    base = _log_losses(predict, x, labels, weights)[0]
-    rises = np.zeros((len(groups), repeats))
-    kept = list(groups.values())
-    due = [(g, r) for g, group in enumerate(kept) if not _constant(x[:, :, group]) for r in range(repeats)]
+    shuffled = [x[np.random.default_rng([seed, r]).permutation(len(x))] for r in range(repeats)]
+    moving = ~((x == x[:1]) | (np.isnan(x) & np.isnan(x[:1]))).all(axis=(0, 1))
+    due = [(g, r) for g, group in enumerate(groups.values()) if moving[group].any() for r in range(repeats)]
+    # A number takes one column, a list of them gathers some: the first is quicker.
+    kept = [group[0] if len(group) == 1 else group for group in groups.values()]
+    losses = np.empty(1 + len(due))  # of the rows as they are, then of each permutation
     step = max(1, _ROWS_AT_ONCE // len(x))
-    for begin in range(0, len(due), step):
-        some = due[begin : begin + step]
-        rows = np.tile(x, (len(some), 1, 1))
-        for i, (g, r) in enumerate(some):
-            rows[i * len(x) : (i + 1) * len(x), :, kept[g]] = x[shuffles[r]][:, :, kept[g]]
-        rises[tuple(np.transpose(some))] = _log_losses(predict, rows, labels, weights) - base
+    for begin in range(0, len(losses), step):
+        # Copies of a row lie side by side: they take the same way through most trees, which a processor
+        # foresees. Beside other rows, the trees of LightGBM took half as long again.
+        rows = np.repeat(x[:, None], min(step, len(losses) - begin), axis=1)
+        for i in range(max(begin, 1), begin + rows.shape[1]):
+            g, r = due[i - 1]
+            rows[:, i - begin][..., kept[g]] = shuffled[r][..., kept[g]]
+        losses[begin : begin + rows.shape[1]] = _log_losses(predict, rows, labels, weights)
+    rises = np.zeros((len(groups), repeats))
+    for (g, r), loss in zip(due, losses[1:], strict=True):
+        rises[g, r] = loss - losses[0]
     return pl.DataFrame(
         {
             "feature": list(groups),
@@ -123,23 +129,21 @@ def _log_losses(
     labels: NDArray[np.float64],
     weights: NDArray[np.float64],
 ) -> NDArray[np.float64]:
-    """Mean loss in nats of each copy of the rows; 0 and 1 count as one rounding error inside."""
-    p = np.asarray(predict(rows), np.float64)
-    if p.shape != rows.shape[:1]:
-        raise BadValue(f"`predict` must return shape {rows.shape[:1]}, returned {p.shape}; one value per row")
+    """Mean loss in nats of each copy of the rows, (R, C, L, K); 0 and 1 count as a rounding error inside."""
+    count = rows.shape[0] * rows.shape[1]
+    p = np.asarray(predict(rows.reshape(count, *rows.shape[2:])), np.float64)
+    if p.shape != (count,):
+        raise BadValue(f"`predict` must return shape {(count,)}, returned {p.shape}; one value per row")
     outside = ~((p >= 0.0) & (p <= 1.0))
     if outside.any():
-        row = int(outside.argmax())
+        first = int(outside.argmax())
+        row = first // rows.shape[1]
         raise BadValue(
-            f"`predict` must return probabilities, returned {p[row]} for row {row}; check the model"
+            f"`predict` must return probabilities, returned {p[first]} for row {row}; check the model"
         )
-    p = p.reshape(-1, labels.size).clip(_SMALLEST, 1.0 - _SMALLEST)
+    p = np.ascontiguousarray(p.reshape(rows.shape[:2]).T).clip(_SMALLEST, 1.0 - _SMALLEST)
     losses = np.log(np.where(labels == 1.0, p, 1.0 - p))
-    return np.array([-np.average(one, weights=weights) for one in losses])
-
-
-def _constant(values: NDArray[np.float32]) -> bool:
-    return bool(np.all((values == values[:1]) | (np.isnan(values) & np.isnan(values[:1]))))
+    return -np.average(losses, axis=1, weights=weights)
 
 
 def _columns(families: Mapping[str, Sequence[str]], columns: Mapping[str, int]) -> dict[str, list[int]]:

@@ -8,6 +8,7 @@ from sklearn import inspection
 from sklearn.linear_model import LogisticRegression
 
 from research.errors import BadValue, UnknownName
+from research.learning import importance
 from research.learning.importance import permutation_importance
 
 NAMES = ["strong", "weak", "idle", "flat"]
@@ -131,6 +132,20 @@ def test_bits_depend_on_seed_alone():
     assert turned.reverse().equals(first)
 
 
+def test_bits_do_not_depend_on_how_many_are_asked_at_once(monkeypatch):
+    x, y, weight = rows(200)
+    at_once = permutation_importance(truth, x, y, weight, NAMES, seed=3)
+    calls: list[int] = []
+
+    def counted(some):
+        calls.append(len(some))
+        return truth(some)
+
+    monkeypatch.setattr(importance, "_ROWS_AT_ONCE", 700)
+    assert permutation_importance(counted, x, y, weight, NAMES, seed=3).equals(at_once)
+    assert calls == [600] * 5 + [200], "16 copies of 200 rows, 3 at a time"
+
+
 def test_certain_predictions_have_a_finite_loss():
     x, _, weight = rows(50)
     y = (x[:, 0, 0] > 0).astype(int)
@@ -151,7 +166,10 @@ def test_certain_predictions_have_a_finite_loss():
         ({"weight": -np.ones(10)}, "`weight` must be finite"),
         ({"weight": np.zeros(10)}, "`weight` must be finite"),
         ({"predict": lambda s: np.full(len(s), np.nan)}, "must return probabilities, returned nan for row 0"),
-        ({"predict": lambda s: np.full((len(s), 2), 0.5)}, r"must return shape \(10,\), returned \(10, 2\)"),
+        (
+            {"predict": lambda s: np.full((len(s), 2), 0.5)},
+            r"must return shape \(160,\), returned \(160, 2\)",
+        ),
         ({"families": {"all": "strong"}}, "family 'all' must list features"),
         ({"families": {"all": []}}, "family 'all' must list features"),
     ],
