@@ -11,6 +11,7 @@ from research.data import load_sample
 from research.data.panel import PanelBuilder
 from research.engine import UnifiedTradingEngine
 from research.errors import ArtifactError, BadValue, NotEnoughHistory
+from research.evidence.influence import influence_of
 from research.learning.artifact import promote, versions, write_version
 from research.learning.settings import LearningSettings
 from research.request import Request
@@ -166,7 +167,9 @@ def test_bars_on_which_nothing_can_be_fitted_leave_no_model(bars, tmp_path):
         train(request, odd, tmp_path)
     assert versions(tmp_path) == ()
     result = backtest(replace(request, train_fraction=0.6), odd)
-    assert any("no model was ever fitted" in note for note in result.notes)
+    assert any("no model was ever fitted: a fit needs wins and losses" in note for note in result.notes)
+    said = influence_of(result).verdict
+    assert said.startswith("cannot be judged: no model was ever fitted: a fit needs wins and losses")
 
 
 def test_a_model_without_the_closes_it_ended_with_is_refused(asked, trained, bars, tmp_path):

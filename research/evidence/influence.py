@@ -74,10 +74,13 @@ class Influence:
     strategy : str
     changes : mapping of str to Change
         By name in `VARIANTS`.
+    lacks : str
+        Why no model was ever fitted, where none was; else "".
     """
 
     strategy: str
     changes: Mapping[str, Change]
+    lacks: str = ""
 
     @property
     def passed(self) -> bool:
@@ -92,6 +95,8 @@ class Influence:
     @property
     def verdict(self) -> str:
         """What the gate says, in words."""
+        if self.lacks:
+            return f"cannot be judged: no model was ever fitted: {self.lacks}"
         if self.silent:
             return "cannot be judged: no entry, whatever its model says"
         return "passes" if self.passed else "FAILS: it does not listen to its model"
@@ -134,17 +139,17 @@ def influence(request: Request, bars: pl.DataFrame, *, seed: int = 0) -> Influen
 def influence_of(result: BacktestResult, *, seed: int = 0) -> Influence:
     """Hold a finished backtest against constant, permuted and flipped predictions; see `influence`."""
     run = result.run
-    predictions = spoken_by(result).predictions
+    spoken = spoken_by(result)
     if run is None:
         raise BadValue(f"this backtest of {result.request.strategy} holds no run to repeat; run it anew")
     changes = {}
     for name in VARIANTS:
-        other = voice(result, _probability(name, predictions, seed), calibrated=False)
+        other = voice(result, _probability(name, spoken.predictions, seed), calibrated=False)
         engine = UnifiedTradingEngine.of(result.request, result.prepared, alter=instead(other))
         other_run = engine.repeat(run)
         weights = run.signals[sg.WEIGHT], other_run.signals[sg.WEIGHT]
         changes[name] = change((run.decided, other_run.decided), weights)
-    return Influence(result.request.strategy, changes)
+    return Influence(result.request.strategy, changes, spoken.lacks)
 
 
 def change(decided: tuple[F64, F64], weights: tuple[F64, F64]) -> Change:

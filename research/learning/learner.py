@@ -192,7 +192,8 @@ class OnlineLearner:
                 happenings += told + self._retrain(*now, alarm=why == online.ALARM)
         self.bar += size
         shown = pl.concat(importance) if importance else pl.DataFrame()
-        return Spoken(self.experts, out, said, weights, tuple(models), labels, tuple(happenings), shown)
+        events, lacks = tuple(happenings), self.lacks or ""
+        return Spoken(self.experts, out, said, weights, tuple(models), labels, events, shown, lacks)
 
     def _ask(
         self,

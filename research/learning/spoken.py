@@ -56,6 +56,8 @@ class Spoken:
     importance : DataFrame
         bar_close, feature, importance, spread (`research.learning.importance`): a row per feature and
         retraining; no columns where none was taken.
+    lacks : str
+        Why no model had been fitted by the end of the block, and what helps; "" where one had.
     """
 
     experts: tuple[str, ...]
@@ -66,6 +68,7 @@ class Spoken:
     labels: Matured
     happenings: tuple[Happening, ...]
     importance: pl.DataFrame
+    lacks: str = ""
 
     def columns(self, output: str) -> tuple[tuple[str, ...], F64]:
         """Return what the model gave as rows beside the features.

@@ -17,6 +17,7 @@ from research.evidence.futures import KINDS
 from research.evidence.instants import require_asked
 from research.evidence.leaks import planted_leaks
 from research.learning.settings import LearningSettings
+from research.request import Request
 from research.strategies import STRATEGIES, strategy_named
 
 __all__ = ["run_audit", "verdict"]
@@ -103,18 +104,27 @@ def verdict(results: Sequence[AuditResult], leaks: pl.DataFrame) -> str | None:
 
 def _setup(bars: pl.DataFrame, learning: LearningSettings, instants: int, seed: int) -> str:
     """Return what is audited, with its settings, in words."""
-    when = bars["bar_close"].unique().sort()
+    when, symbols = bars["bar_close"].unique().sort(), bars["symbol"].unique().sort()
+    # Leaks are planted in the strategies with a model, whichever are audited.
+    horizons = {
+        name: int(Request(name).resolve(len(symbols))["time_limit"])
+        for name, strategy in STRATEGIES.items()
+        if strategy.model is not None
+    }
+    begin = " and ".join(
+        f"{learning.first_labels(len(symbols), horizon)} labels on ({name})"
+        for name, horizon in horizons.items()
+    )
     tuned = "; ".join(
         f"{name} {', '.join(f'{key} {value:g}' for key, value in learning.tuning.get(name, {}).items())}"
         for name in learning.learners
     )
     return (
         f"audit of {len(when)} bars, {when[0]:%Y-%m-%d} to {when[-1]:%Y-%m-%d}, of "
-        f"{', '.join(bars['symbol'].unique().sort())}; {instants} instants, seed {seed}\n"
+        f"{', '.join(symbols)}; {instants} instants, seed {seed}\n"
         f"futures: {', '.join(KINDS)}; every run begins at bar 0 and goes on for {AFTER} bars\n"
         f"models: {tuned}; features {', '.join(learning.names)}; retrained every {learning.retrain_every} "
-        f"bars on {learning.train_bars} bars, {learning.max_rows} rows at most, from {learning.min_labels} "
-        "labels on"
+        f"bars on {learning.train_bars} bars, {learning.max_rows} rows at most, from {begin}"
     )
 
 

@@ -253,7 +253,7 @@ def model_notes(spoken: Spoken | None, panel: Panel, begin: int) -> tuple[str, .
         return ()
     spoke = [t for t, model in enumerate(spoken.models) if model]
     if not spoke:
-        return ("no model was ever fitted, so nothing was traded; `spoken.happenings` says why",)
+        return (f"no model was ever fitted: {spoken.lacks}",)
     notes = [f"{h.bar_close!s:.10}: {h.text}" for h in spoken.happenings if h.kind in {"dropped", "skipped"}]
     if spoke[0] > begin:
         notes.append(f"no model before {panel.bar_close[spoke[0]]!s:.10}: too few labels had settled")
