@@ -7,12 +7,18 @@ is traded.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Any, Protocol
 
-if TYPE_CHECKING:
-    from live.journal import Journal
+__all__ = ["Funnel", "Rows", "funnel"]
 
-__all__ = ["Funnel", "funnel"]
+
+class Rows(Protocol):
+    """Whatever answers questions about a journal: itself, or who only reads it."""
+
+    def rows(self, query: str, *values: object) -> list[tuple[Any, ...]]:
+        """Return the rows of a query."""
+        ...
+
 
 _GATES = """
     SELECT CASE WHEN intent_reason = 'entry' THEN 'entry' WHEN gate <> '' THEN gate ELSE 'no entry wanted' END
@@ -61,7 +67,7 @@ class Funnel:
         return f"no trade: none of {self.decisions} decisions asked for an entry (blocked by {gates})"
 
 
-def funnel(journal: Journal) -> Funnel:
+def funnel(journal: Rows) -> Funnel:
     """Count a journal's decisions by the gate at which they ended."""
     at = {str(name): int(n) for name, n in journal.rows(_GATES)}
     became = {str(name): int(n) for name, n in journal.rows(_ENTRIES)}

@@ -160,6 +160,16 @@ def test_limits_that_cannot_be_written_are_replaced_by_the_file(kill, fake, home
     assert open_ids(fake) == []  # cancelled all the same
 
 
+def test_where_the_file_cannot_be_left_either_it_says_so(kill, fake, home):
+    ours(fake)
+    (home / "limits.sqlite").write_bytes(b"no database at all, but long enough to be looked at" * 30)
+    (home / "KILL").mkdir()
+    status, lines, _ = kill()
+    assert status == 1
+    assert begins(lines)[1:3] == ["NOT", "NOT"]
+    assert open_ids(fake) == []
+
+
 def test_where_nothing_can_be_written_it_cancels_and_says_so(kill, fake, home):
     ours(fake)
     home.rmdir()

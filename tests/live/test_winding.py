@@ -241,6 +241,28 @@ def test_a_position_without_available_shares_said_is_closed(fake):
     assert fake.positions() == {}
 
 
+def test_a_position_of_no_shares_is_none(fake):
+    held(fake)
+    fake.fault("GET /v2/positions", "edit", times=0, set={"0.qty": "0"})
+    assert wound(fake, flatten=True)[0] == []
+    assert closing_ids(fake) == []
+
+
+def test_what_has_ended_rests_nowhere(fake):
+    held(fake)
+    over = {
+        "id": "x",
+        "client_order_id": "me",
+        "symbol": "AAA",
+        "status": "filled",
+        "side": "sell",
+        "qty": "10",
+    }
+    fake.fault("GET /v2/orders", "200", times=0, body=[over])
+    assert wound(fake, flatten=True)[0] == []
+    assert fake.positions() == {}
+
+
 # --- what became of the closing order ----------------------------------------------------------
 
 

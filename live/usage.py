@@ -1,0 +1,138 @@
+"""How much of each limit is used, as far as a journal can tell.
+
+In: where a run stands, the equity that losses are measured from, the rules. Out: a row for each limit. What
+only the runner knows, such as the distance of the clocks, is said to be not known here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Final
+
+from live.limits import Latch, Marks
+from live.payloads import amount_of
+from live.reading import Reading
+from live.risk_context import Purpose, Rules
+from live.standing import Standing
+
+__all__ = ["Usage", "latches_of", "marks_of", "usage_of"]
+
+ZERO: Final = Decimal(0)
+_NAMES: Final = {
+    "order_quantity": "order quantity",
+    "order_notional": "order notional",
+    "position_notional": "position notional",
+    "position_share": "position share",
+    "gross_exposure": "gross exposure",
+    "positions": "positions",
+    "open_orders": "open orders",
+    "orders_per_minute": "orders per minute",
+    "orders_per_day": "orders per day",
+    "daily_loss": "daily loss",
+    "drawdown": "drawdown",
+    "collar": "price collar",
+    "stale_after": "stale bar",
+    "clock_skew": "clock skew",
+}
+_SHARES_OF_ONE: Final = frozenset({"position_share", "gross_exposure", "daily_loss", "drawdown", "collar"})
+_USD: Final = frozenset({"order_notional", "position_notional"})
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """One limit: what is used and what is allowed, in words; `share` is their ratio, None not known."""
+
+    name: str
+    used: str
+    allowed: str
+    share: float | None
+
+
+def latches_of(limits: Reading) -> tuple[Latch, ...]:
+    """Return what is latched, oldest first."""
+    rows = limits.rows("SELECT name, at, text FROM latches ORDER BY at, name") if limits.begun else []
+    return tuple(Latch(*row) for row in rows)
+
+
+def marks_of(limits: Reading) -> Marks | None:
+    """Return the equity that losses are measured from; None before the first was noted."""
+    query = "SELECT day, day_equity, peak_equity FROM equity_marks"
+    for day, at_open, peak in limits.rows(query) if limits.begun else []:
+        return Marks(day, amount_of(at_open) or ZERO, amount_of(peak) or ZERO)
+    return None
+
+
+def usage_of(
+    now: Standing, marks: Marks | None, at: datetime, rules: Rules | None = None
+) -> tuple[Usage, ...]:
+    """Return each limit, used and allowed.
+
+    Parameters
+    ----------
+    now : Standing
+    marks : Marks or None
+    at : datetime
+        UTC.
+    rules : Rules, optional
+        Default: those of a runner that is not told others.
+    """
+    rules = rules or Rules()
+    used = _used(now, marks, at)
+    return tuple(_row(field, used.get(field), getattr(rules, field)) for field in _NAMES)
+
+
+def _used(now: Standing, marks: Marks | None, at: datetime) -> Mapping[str, Decimal | int | timedelta | None]:
+    worth = {p.symbol: abs(p.quantity) * p.price for p in now.positions if p.price is not None}
+    known = len(worth) == len(now.positions)
+    gross = sum(worth.values(), ZERO) if known else None
+    largest = max(worth.values(), default=ZERO) if known else None
+    day = [row for row in now.sent if at - row[0] < timedelta(days=1)]
+    minute = [row for row in day if at - row[0] < timedelta(minutes=1)]
+    entries = [(symbol, shares) for _, symbol, shares, purpose in day if purpose == Purpose.ENTER]
+    prices = now.prices
+    held = {p.symbol for p in now.positions}
+    return {
+        "order_quantity": max((shares for _, shares in entries), default=ZERO),
+        "order_notional": max((shares * prices.get(s, ZERO) for s, shares in entries), default=ZERO),
+        "position_notional": largest,
+        "position_share": _over(largest, now.equity),
+        "gross_exposure": _over(gross, now.equity),
+        "positions": len(held | {o.symbol for o in now.orders if o.purpose == Purpose.ENTER}),
+        "open_orders": sum(not o.leg for o in now.orders),
+        "orders_per_minute": len(minute),
+        "orders_per_day": len(day),
+        "daily_loss": None if marks is None else _loss(now.equity, marks.day_equity),
+        "drawdown": None if marks is None else _loss(now.equity, marks.peak_equity),
+        "stale_after": None if now.last_bar is None else max(at - now.last_bar, timedelta(0)),
+    }
+
+
+def _over(value: Decimal | None, equity: Decimal | None) -> Decimal | None:
+    return value / equity if value is not None and equity is not None and equity > 0 else None
+
+
+def _loss(equity: Decimal | None, since: Decimal) -> Decimal | None:
+    return None if equity is None or since <= 0 else max((since - equity) / since, ZERO)
+
+
+def _row(field: str, used: Decimal | int | timedelta | None, allowed: Decimal | int | timedelta) -> Usage:
+    share = None
+    if used is not None:
+        size = allowed.total_seconds() if isinstance(allowed, timedelta) else float(allowed)
+        spent = used.total_seconds() if isinstance(used, timedelta) else float(used)
+        share = spent / size if size > 0 else (0.0 if spent == 0 else float("inf"))
+    return Usage(_NAMES[field], "–" if used is None else _text(field, used), _text(field, allowed), share)
+
+
+def _text(field: str, value: Decimal | int | timedelta) -> str:
+    if isinstance(value, timedelta):
+        seconds = value.total_seconds()
+        return f"{seconds / 3600:.1f} h" if seconds >= 3600 else f"{seconds:g} s"
+    if field in _SHARES_OF_ONE:
+        return f"{value:.1%}"
+    return (
+        f"{value:,.0f} USD" if field in _USD else f"{value:,f}" if isinstance(value, Decimal) else str(value)
+    )
