@@ -6,7 +6,7 @@ In: options. Out: the account's journal, a line for each thing that must not pas
 
 from __future__ import annotations
 
-import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -19,11 +19,14 @@ import typer
 from live.findings import Act, Policy
 from live.home import LIMITS, home_of, only_one
 from live.keys import access
+from live.killing import heard_kill
 from live.limits import Limits
 from live.line import Line
 from live.pace import Pace
 from live.risk_context import Rules
-from live.schedule import LENGTHS
+from live.rows import Event
+from live.schedule import LENGTHS, Hours, Schedule
+from live.streams import TradeHints
 from research.errors import BadValue, UnknownName
 
 if TYPE_CHECKING:
@@ -77,25 +80,31 @@ def trade(asked: RunOptions, wish: Wish, stopped: Callable[[], str | None]) -> N
     known = access(live=wish.live, host=wish.host)
     home = home_of(known)
     path = wish.journal or home / f"{asked.strategy}.sqlite"
-    with only_one(home), Limits.at(home / LIMITS) as limits:
+    with only_one(home), Limits.at(home / LIMITS) as limits, heard_kill() as kill:
         opened = _opened(asked, wish, known, home, path)
+        hints = TradeHints(known, lambda text: opened.journal.tell(Event("stream", text)))
         try:
-            trader = _trader(opened, wish, known, home, limits)
+            trader = _trader(opened, wish, known, home, limits, kill)
             say = _Say(opened, quiet=wish.quiet)
             say.begun(path)
             if wish.once:
                 trader.tick()
                 say.news()
                 return
-            pause = threading.Event()
+            hints.start()
             trader.run(
                 stop=lambda: stopped() is not None,
-                wait=lambda seconds: _wait(pause, seconds, stopped),
+                # A hint that something happened to an order only brings the next look forward.
+                wait=lambda seconds: _wait(
+                    seconds,
+                    lambda: bool(stopped() or hints.drain() or (kill() and not limits.killed)),
+                ),
                 poll=wish.poll,
                 on_tick=say.news,
             )
             say.ended(stopped())
         finally:
+            hints.close()
             opened.journal.close()
 
 
@@ -174,7 +183,14 @@ def _history(symbols: Any, wish: Wish, known: Access) -> pl.DataFrame:
     return told.bars
 
 
-def _trader(opened: Opened, wish: Wish, known: Access, home: Path, limits: Limits) -> Trader:
+def _trader(
+    opened: Opened,
+    wish: Wish,
+    known: Access,
+    home: Path,
+    limits: Limits,
+    kill: Callable[[], str | None],
+) -> Trader:
     from live.alpaca import AlpacaAccount
     from live.arrivals import Arrivals
     from live.trader import Habits, Trader
@@ -207,7 +223,22 @@ def _trader(opened: Opened, wish: Wish, known: Access, home: Path, limits: Limit
         home,
         # A broker on this machine plays old bars: its time is theirs.
         clock=(lambda broker: broker.now) if local else (lambda broker: datetime.now(UTC)),
+        published=None if local else _published(wish.timeframe),
+        kill=kill,
     )
+
+
+def _published(timeframe: str) -> Schedule:
+    """Return the exchange's sessions as everybody knows them."""
+    import numpy as np
+
+    from research.data.sessions import sessions
+
+    known = sessions("XNYS")
+    recent = known.dates > np.datetime64("now", "D") - 30
+    pairs = zip(known.opens[recent].tolist(), known.closes[recent].tolist(), strict=True)
+    hours = [Hours(o.replace(tzinfo=UTC), c.replace(tzinfo=UTC)) for o, c in pairs]
+    return Schedule(hours, LENGTHS[timeframe])
 
 
 def _line(known: Access, *, trading: bool) -> Line:
@@ -219,12 +250,11 @@ def _line(known: Access, *, trading: bool) -> Line:
     return Line((trading_talk if trading else data_talk)(known), pace)
 
 
-def _wait(pause: threading.Event, seconds: float, stopped: Callable[[], str | None]) -> None:
-    """Sleep, but not through a signal."""
-    until = seconds
-    while until > 0 and stopped() is None:
-        pause.wait(min(until, 0.2))
-        until -= 0.2
+def _wait(seconds: float, woken: Callable[[], bool]) -> None:
+    """Sleep, but not through a signal or a hint."""
+    until = time.monotonic() + seconds
+    while not woken() and (left := until - time.monotonic()) > 0:
+        time.sleep(min(left, 0.1))
 
 
 class _Say:

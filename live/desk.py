@@ -156,10 +156,18 @@ class Desk:
         tif = self._in_force(plan)
         if tif is None:
             return False
-        if self._unprotect(order.symbol):
-            return True
         held = self._tracks.held(order.symbol)
         side = -1 if held > 0 else 1
+        # Asked as if protection had gone: what the door would keep leaves it where it is.
+        world = plan.context()
+        bare = [r for r in world.resting if (r.symbol, r.purpose) != (order.symbol, Purpose.PROTECT)]
+        want = Wanted(name, order.symbol, side, _whole(abs(held)), Purpose.EXIT, tif)
+        blocked = self._sender.kept(want, replace(world, resting=bare))
+        if blocked is not None:
+            self._sent(Sent(None, blocked), order.symbol, Purpose.EXIT)
+            return False
+        if self._unprotect(order.symbol):
+            return True
         said = self._market(name, order.symbol, side, abs(held), Purpose.EXIT, tif, order.id, plan)
         if said is not None and said.outcome is not Outcome.REJECTED:
             self._stands(order, said)
@@ -182,7 +190,7 @@ class Desk:
         order_id: str,
         plan: Plan,
     ) -> Sent | None:
-        shares = quantity.quantize(Decimal(1)) if quantity == quantity.to_integral_value() else quantity
+        shares = _whole(quantity)
         want = Wanted(name, symbol, side, shares, purpose, tif)
         fields = {
             "symbol": symbol,
@@ -294,6 +302,11 @@ class Desk:
 
 
 _CANCELLABLE = frozenset({State.LIVE, State.HELD, State.PARTIAL, State.REPLACING, State.CANCELLING})
+
+
+def _whole(quantity: Decimal) -> Decimal:
+    """Return whole shares without a decimal point, and fractions as they are."""
+    return quantity.quantize(Decimal(1)) if quantity == quantity.to_integral_value() else quantity
 
 
 def _again(track: Track) -> bool:

@@ -27,7 +27,16 @@ if TYPE_CHECKING:
     # Not to be waited for before the latch.
     from live.alpaca import AlpacaAccount
 
-__all__ = ["Swept", "cancel_all", "heard_kill", "is_over", "kill_asked", "latch_kill", "lift_file"]
+__all__ = [
+    "Swept",
+    "cancel_all",
+    "heard_kill",
+    "is_over",
+    "kill_asked",
+    "latch_kill",
+    "lift_file",
+    "protects",
+]
 
 _OVER: Final = frozenset({"filled", "canceled", "expired", "replaced", "rejected"})
 _MOST: Final = 200  # characters of the file that are kept as the reason
@@ -178,7 +187,7 @@ def cancel_all(
             foreign.append(order)
         elif not keep(order):
             going.extend(_open_parts(order))
-    asked = [order for order in sorted(going, key=_protects) if _ask_end(account, order, problems)]
+    asked = [order for order in sorted(going, key=protects) if _ask_end(account, order, problems)]
     return Swept(tuple(found), tuple(asked), tuple(going), tuple(foreign), tuple(problems))
 
 
@@ -196,7 +205,8 @@ def _open_parts(order: BrokerOrder) -> Iterable[BrokerOrder]:
         yield from _open_parts(leg)
 
 
-def _protects(order: BrokerOrder) -> bool:
+def protects(order: BrokerOrder) -> bool:
+    """Say whether an order rests to close a position."""
     return order.order_class == "oco" or order.kind.startswith(("stop", "trailing"))
 
 

@@ -61,6 +61,11 @@ class Sender:
     def __init__(self, account: AlpacaAccount, tracks: Tracks, door: Door) -> None:
         self._account, self._tracks, self._door = account, tracks, door
 
+    def kept(self, wanted: Wanted, context: Context) -> Blocked | None:
+        """Return what the door would say against an order, without sending it."""
+        verdict = self._door.check(wanted, context)
+        return verdict if isinstance(verdict, Blocked) else None
+
     def send(self, wanted: Wanted, fields: Mapping[str, Any], order_id: str, context: Context) -> Sent:
         """Send an order, if the door lets it pass.
 

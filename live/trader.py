@@ -32,7 +32,7 @@ from live.account_payloads import asset_of
 from live.alpaca import OrderConflict
 from live.desk import Desk, Plan
 from live.findings import Act, Policy
-from live.home import KILL_FILE
+from live.killing import cancel_all, kill_asked, latch_kill, protects
 from live.limits import KILL, Limits, Marks
 from live.risk import Door
 from live.risk_context import Asset, Context, Purpose, Quote, Rules
@@ -106,6 +106,8 @@ class Trader:
         The time, UTC. Given the broker's: a broker on this machine may live in another year.
     published : Schedule, optional
         The exchange's calendar as everybody knows it.
+    kill : callable, optional
+        Why the kill switch is thrown by a signal; None if it is not.
     """
 
     def __init__(
@@ -120,10 +122,11 @@ class Trader:
         *,
         clock: Callable[[BrokerClock], datetime] = lambda broker: datetime.now(UTC),
         published: Schedule | None = None,
+        kill: Callable[[], str | None] = lambda: None,
     ) -> None:
         self.runner, self.tracks, self.limits, self.habits = runner, tracks, limits, habits
         self._account, self._arrivals, self._home = account, arrivals, home
-        self._clock, self._published = clock, published
+        self._clock, self._published, self._kill = clock, published, kill
         self._world = World(
             account,
             tracks,
@@ -202,7 +205,7 @@ class Trader:
         schedule = self._hours(clock)
         for text in schedule.disagreements(clock.now, clock, self._published):
             self._tell("calendar", f"{text}; nothing is entered", "")
-        self._switch(now)
+        killed = self._switch(now)
         last = self._last_bar()
         picture = self._world.look(clock, now, last_bar=last)
         for finding in picture.findings:
@@ -210,6 +213,8 @@ class Trader:
                 self._tell(str(finding.kind), f"{finding.text} ({finding.act})", finding.symbol)
         self._limit(picture, schedule)
         current = self._bars(clock.now, schedule)
+        if killed:
+            return "killed", "protection stays; python -m live.kill closes, and resets"
         self._send(picture, schedule, current=current)
         return ("trading", "") if current else ("waiting", "bars that are due have not come")
 
@@ -233,12 +238,21 @@ class Trader:
         last = self.runner.engine.last_bar
         return None if last is None else _utc(last)
 
-    def _switch(self, now: datetime) -> None:
-        """Latch the kill switch if its file is there."""
-        if (self._home / KILL_FILE).exists() and not self.limits.killed:
-            self.limits.latch(KILL, f"file {KILL_FILE} in {self._home}", now)
+    def _switch(self, now: datetime) -> bool:
+        """Say whether the kill switch is thrown; then what may open a position is cancelled, at each tick."""
+        why = kill_asked(self._home) or self._kill()
+        if why is not None:
+            latch_kill(self.limits, why, now)
         for latch in self.limits.latched().values():
             self._tell("latched", f"limit `{latch.name}` since {latch.at}: {latch.text}", "")
+        if not self.limits.killed:
+            return False
+        swept = cancel_all(self._account, self.runner.broker.prefix, keep=protects)
+        for order in swept.asked:
+            self._tell("killed", f"order {order.client_id} is cancelled", order.symbol)
+        for problem in swept.problems:
+            self._tell("killed", f"cancelling goes on: {problem}", "")
+        return True
 
     def _limit(self, picture: Picture, schedule: Schedule) -> None:
         """Take note of the equity, and latch the losses that are hit."""
@@ -258,7 +272,7 @@ class Trader:
             return True
         news = self._arrivals.since(last, now)
         for event in news.events:
-            self._tell(event.kind, event.text, event.symbol or "")
+            self._tell_ever(event)
         awaited = set(self.runner.engine.symbols) - self.runner.absent
         lacking = awaited - news.symbols_at(due)
         if lacking and now < due + self.habits.settle + self.habits.patience:
@@ -355,6 +369,17 @@ class Trader:
         if key not in self._told and key not in self._telling:
             self.runner.journal.tell(Event(kind, text, symbol or None), bar=self.runner.bar)
         self._telling.add(key)
+
+    def _tell_ever(self, event: Event) -> None:
+        """Write an event of a bar once: each delivery brings it again for days."""
+        known = self.runner.journal.rows(
+            "SELECT 1 FROM events WHERE kind = ? AND text = ? AND symbol IS ? LIMIT 1",
+            event.kind,
+            event.text,
+            event.symbol,
+        )
+        if not known:
+            self.runner.journal.tell(event, bar=self.runner.bar)
 
     def _pulse(self, phase: str, text: str) -> None:
         row = (

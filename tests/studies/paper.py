@@ -74,7 +74,7 @@ def beside(request: Request, bars: pl.DataFrame, start: datetime, path: Path):
     from tests.live.helpers import query
 
     ((last,),) = query(path, "SELECT max(bar_close) FROM bars")
-    first = bars.filter(pl.col("bar_close") <= start)["bar_close"].max()
+    first = bars.filter(pl.col("bar_close") <= start)["bar_close"].sort().to_list()[-1]
     asked = replace(request, start=first, end=datetime.fromisoformat(last), train_fraction=0.0)
     result = backtest(asked, bars)
     compare(path, result)

@@ -1,0 +1,173 @@
+"""What a trader does at an account, session by session, and what it leaves alone."""
+
+from datetime import UTC, datetime
+
+import polars as pl
+import pytest
+
+from live.findings import Act, Policy
+from live.limits import KILL
+from research.data.sample import load_sample
+from research.execution import Execution
+from research.request import Request
+from tests.live.trading import Floor, market
+
+SYMBOLS = ["AAPL", "GOOG", "IBM", "MSFT"]
+START = datetime(2010, 1, 4, 22, tzinfo=UTC)  # all four are entered at the next open
+COSTLESS = Execution(slippage=0.0, commission=0.0)
+
+
+@pytest.fixture(scope="module")
+def bars():
+    found = load_sample(SYMBOLS)
+    return found.filter(pl.col("bar_close") > datetime(2007, 9, 1, tzinfo=UTC))
+
+
+@pytest.fixture
+def fake(bars):
+    with market(bars, START) as made:
+        yield made
+
+
+@pytest.fixture
+def floor(fake, tmp_path):
+    made = Floor(fake, tmp_path, Request("adaptive_momentum", SYMBOLS, execution=COSTLESS))
+    yield made
+    made.close()
+
+
+def kinds(floor):
+    return [kind for (kind,) in floor.rows("SELECT kind FROM events ORDER BY seq")]
+
+
+def told(floor, kind):
+    return floor.rows(f"SELECT text FROM events WHERE kind = '{kind}' ORDER BY seq")
+
+
+def test_entries_wait_for_the_auction_and_fill_at_the_open(floor, fake):
+    floor.tick()
+    assert fake.orders() == []  # at 17:00 in New York the auction takes none
+    floor.tick("2010-01-05T00:30")
+    assert {(o.time_in_force, o.type, o.status) for o in fake.orders()} == {("opg", "market", "accepted")}
+    assert all(o.client_order_id.startswith("PP-") for o in fake.orders())
+    floor.tick("2010-01-05T14:30:20", times=2)
+    assert fake.positions() == {o.symbol: o.qty for o in fake.orders() if o.side == "buy"}
+    stops = [o for o in fake.orders() if o.side == "sell"]
+    assert {o.symbol: (o.type, o.time_in_force, o.qty) for o in stops} == {
+        s: ("stop", "gtc", q) for s, q in fake.positions().items()
+    }
+
+
+def test_looking_again_does_nothing_again(floor, fake):
+    floor.tick("2010-01-05T00:30", times=3)
+    before = len(fake.orders())
+    floor.tick(times=3)
+    assert len(fake.orders()) == before == len({o.client_order_id for o in fake.orders()})
+
+
+def test_an_entry_whose_open_has_passed_is_not_sent(fake, floor):
+    floor.tick("2010-01-05T14:29:00")
+    floor.tick("2010-01-05T15:00:00", times=2)
+    assert fake.orders() == []
+    assert len(told(floor, "late")) == len(SYMBOLS)  # said once for each, however often it looks
+    floor.tick("2010-01-05T21:01:00")
+    assert [row[0] for row in floor.rows("SELECT DISTINCT note FROM orders WHERE status = 'lapsed'")] == [
+        "not filled at the broker"
+    ]
+
+
+def test_bars_that_were_missed_are_caught_up_with_and_enter_nothing(fake, floor):
+    floor.tick("2010-01-08T22:00")
+    assert floor.trader.runner.engine.last_bar.astype("M8[D]").item().isoformat() == "2010-01-08"
+    assert len(told(floor, "catching up")) == 1
+    floor.tick("2010-01-09T02:00")
+    latest = floor.rows("SELECT max(bar_close) FROM bars")[0][0]
+    sent = floor.rows("SELECT DISTINCT bar_close FROM orders JOIN tracked ON order_id = id")
+    assert sent in ([], [(latest,)])
+
+
+def test_the_file_of_the_kill_switch_cancels_what_could_open_a_position(fake, floor):
+    floor.tick("2010-01-05T00:30", times=2)
+    (floor.folder / "KILL").write_text("enough")
+    floor.tick()
+    floor.tick()
+    assert {o.status for o in fake.orders()} == {"canceled"}
+    assert floor.limits.latched()[KILL].text == "file KILL: enough"
+    floor.tick("2010-01-05T21:01")
+    floor.tick("2010-01-06T00:30", times=2)
+    assert fake.positions() == {}
+    assert floor.rows("SELECT phase FROM pulse") == [("killed",)]
+
+
+def test_protection_stays_under_the_kill_switch(fake, floor):
+    floor.sessions(1)
+    resting = {o.client_order_id for o in fake.orders() if o.open and o.side == "sell"}
+    (floor.folder / "KILL").touch()
+    floor.tick(times=2)
+    assert resting
+    assert resting == {o.client_order_id for o in fake.orders() if o.open}
+
+
+@pytest.mark.parametrize("drift", ["halt", "adopt"])
+def test_a_trade_by_hand_is_seen_at_the_next_look(bars, tmp_path, drift):
+    with market(bars, START) as fake:
+        request = Request("adaptive_momentum", SYMBOLS, execution=COSTLESS)
+        floor = Floor(fake, tmp_path, request, policy=Policy(drift=Act(drift)))
+        floor.sessions(1)
+        held = fake.positions()["IBM"]
+        fake.advance_to("2010-01-06T15:00")
+        fake.trade_by_hand("IBM", -10.0)
+        floor.tick(times=2)
+        assert told(floor, "quantity") == [
+            (f"IBM: {held:g} shares were held, the broker has {held - 10:g} ({drift})",)
+        ]
+        if drift == "adopt":
+            floor.tick(times=2)
+            protects = [o for o in fake.orders("IBM") if o.open and o.side == "sell"]
+            assert [o.qty for o in protects] == [held - 10]
+            floor.tick("2010-01-06T21:01")
+            position = floor.rows(
+                "SELECT position FROM decisions WHERE symbol = 'IBM' ORDER BY bar DESC LIMIT 1"
+            )
+            assert position == [(held - 10,)]
+        floor.close()
+
+
+def test_an_answer_that_does_not_come_is_told_once_and_heals(fake, floor):
+    fake.fault("GET /v2/account", "503", times=0)
+    floor.tick()
+    floor.tick()
+    assert kinds(floor).count("unreachable") == 1
+    assert floor.rows("SELECT phase FROM pulse") == [("unreachable",)]
+    fake.script.faults.clear()
+    floor.tick("2010-01-05T00:30", times=2)
+    assert kinds(floor).count("reachable") == 1
+    assert len(fake.orders()) == len(SYMBOLS)
+
+
+def test_an_exit_that_the_door_keeps_leaves_protection_where_it_is(bars, tmp_path):
+    with market(bars, START) as fake:
+        floor = Floor(fake, tmp_path, Request("adaptive_momentum", SYMBOLS, execution=COSTLESS))
+        floor.sessions(1)
+        # Whatever the strategy wants next, the account may not trade.
+        fake.settings.account["trading_blocked"] = True
+        before = {o.client_order_id for o in fake.orders() if o.open}
+        floor.sessions(25)
+        after = {o.client_order_id for o in fake.orders() if o.open}
+        assert after <= before
+        assert set(told(floor, "blocked")) or not floor.rows("SELECT 1 FROM orders WHERE leg = 'exit'")
+        assert all(o.status in {"filled", "new", "canceled"} for o in fake.orders())
+        assert not [o for o in fake.orders() if o.side == "sell" and o.status == "canceled"]
+        floor.close()
+
+
+def test_a_corrected_bar_is_told_and_changes_nothing(fake, floor):
+    fake.fault("data", "revise", args={"symbol": "IBM", "set": {"v": 123.0}, "seconds": 3600.0})
+    floor.sessions(1)
+    wanted = floor.rows("SELECT * FROM decisions ORDER BY bar, symbol")
+    floor.sessions(1)
+    assert floor.rows("SELECT * FROM decisions ORDER BY bar, symbol")[: len(wanted)] == wanted
+    ((text,),) = told(floor, "corrected bar")
+    assert text.startswith("bar of 2010-01-05 21:00 UTC: volume 123, now ")
+    taken = floor.rows("SELECT volume FROM bars WHERE symbol = 'IBM' ORDER BY bar")
+    assert taken[-2:] == [(123.0,), (123.0,)]
