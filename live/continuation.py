@@ -5,7 +5,7 @@ says what differs. (Its kernels are checked where its snapshot is read.)
 
 Raw bars and splits must be the same to the bit. A dividend is read from the vendor's
 adjusted closes; those are re-based with every later dividend and often printed in
-cents, so the same one comes out a little different each time (`_rounding`).
+cents, so the same one comes out a little different each time (`rounding_of`).
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from research.saved import Saved
 
 _EXACT = tuple(name for name in BAR_FIELDS if name not in {"factor", "dividend"})
 
-__all__ = ["digest_of", "require_bars", "require_settings", "settings_of"]
+__all__ = ["digest_of", "require_bars", "require_settings", "rounding_of", "settings_of"]
 
 
 def settings_of(
@@ -124,7 +124,7 @@ def require_bars(journal: Journal, prepared: Prepared) -> None:
             f"the bars before the span are not those that journal {journal.path} was begun with; {remedy}"
         )
     now = list(_bar_rows(panel, range(first, last + 1)))
-    rounding = dict(zip(panel.symbols, _rounding(panel).T, strict=True))
+    rounding = dict(zip(panel.symbols, rounding_of(panel).T, strict=True))
     for old, new in zip(written, now, strict=False):
         change = None if old == new else _change(old, new, rounding)
         if change is not None:
@@ -164,7 +164,7 @@ def _change(
     return None
 
 
-def _rounding(panel: Panel) -> NDArray[np.float64]:
+def rounding_of(panel: Panel) -> NDArray[np.float64]:
     """Return by how much a dividend may differ between two deliveries, (T, N) raw USD.
 
     The ratio of two adjusted closes a, b in cents is off by up to 0.005 (1/a + 1/b), in
