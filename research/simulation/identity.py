@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from research.kernels.jit import kernel_hash
 from research.simulation.figures import FIGURES
 from research.simulation.grid import Grid
 from research.simulation.lanes import Lane
+from research.simulation.sources import code_of
 from research.simulation.study import Study
 
 __all__ = ["differing", "identity"]
@@ -33,8 +33,8 @@ def identity(study: Study) -> dict[str, Any]:
     -------
     dict
         strategy, symbols, data (bars and their lanes), span, grid, params, execution, capital, engine,
-        learning (of a strategy with a model), code (kernels and strategies), versions, figures: plain JSON
-        values.
+        learning (of a strategy with a model), code (kernels, strategies and, of a model, learners), versions,
+        figures: plain JSON values.
     """
     panel, request = study.lanes.panel, study.request
     data = hashlib.sha256()
@@ -62,7 +62,7 @@ def identity(study: Study) -> dict[str, Any]:
         "capital": float(request.initial_capital),
         "engine": study.executor.engine,
         "learning": None if study.lessons is None else study.lessons.settings.facts(),
-        "code": kernel_hash(),
+        "code": code_of(study),
         "versions": {name: _version(name) for name in ("onepath", *libraries)},
         "figures": list(FIGURES),
     }

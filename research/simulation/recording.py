@@ -22,10 +22,10 @@ from research.evidence.cells import Cells, Origin, keys_of, sketch_level, sketch
 from research.evidence.ledger import Ledger
 from research.evidence.moments import Moments
 from research.evidence.trials import SKETCH
-from research.kernels.jit import kernel_hash
 from research.simulation.equity import runnable, trials_of
 from research.simulation.lanes import Lane
 from research.simulation.scores import finished_cells
+from research.simulation.sources import code_of
 
 if TYPE_CHECKING:
     from research.simulation.study import Study
@@ -87,7 +87,7 @@ def origin_of(study: Study, lane: Lane) -> Origin:
         digest.update(np.ascontiguousarray(getattr(panel, name)[own, n]).astype("<f8").tobytes())
     return Origin(
         strategy=request.strategy,
-        code=kernel_hash(),
+        code=code_of(study),
         data=digest.hexdigest()[:32],
         symbols=(lane.symbol,),
         first=str(lane.bar_close[0]),
