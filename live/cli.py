@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from research.console import run
+from research.console import leave, run
 from research.errors import Interrupted, UsageError
 from research.options import RunOptions, takes_run_options
 
@@ -226,5 +226,8 @@ def _summary(replay: Replay, outcome: str, counts: Funnel) -> list[str]:
 
 
 def main() -> None:
-    """Run the command line and leave with its exit status."""
-    raise SystemExit(run(app, name=NAME))
+    """Run the command line and leave with its exit status, after a Ctrl-C too (see `leave`)."""
+    status = run(app, name=NAME)
+    if status:
+        leave(status)
+    raise SystemExit

@@ -184,6 +184,20 @@ def test_a_signal_finishes_the_bar_and_says_how_to_continue(number, straight, tm
     assert content(path) == content(straight)
 
 
+def test_an_interrupt_that_passed_through_exec_is_status_1_all_the_same(tmp_path):
+    # CPython notes it there and would end a module's process by SIGINT, however it was answered.
+    (tmp_path / "cut_short.py").write_text(
+        "import live.cli as cli\ncli._open = lambda *_: exec('raise KeyboardInterrupt')\ncli.main()\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-m", "cut_short", *ALL, "run.sqlite"], env={**os.environ, "PYTHONPATH": str(ROOT)},
+        cwd=tmp_path, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout) == (1, "")
+    assert len(done.stderr.splitlines()) == 1
+    assert "python -m live.runner: interrupted" in done.stderr
+
+
 def test_killed_at_random_instants_and_started_again_is_one_run(straight, tmp_path):
     path = tmp_path / "run.sqlite"
     draw = random.Random(7)
