@@ -31,6 +31,7 @@ from research.errors import NotEnoughHistory
 from research.kernels.jit import kernel_hash
 from research.request import TRAIN_FRACTION
 from research.saved import read_models
+from research.simulation.backtest import backtest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -136,11 +137,22 @@ def _begun(
     symbols, last = prepared.panel.symbols, prepared.panel.bar_close[-1]
     settings = settings_of(_endless(asked), symbols, prepared.params, prepared.model, prefix, mode) | wanted
     feed = ReplayFeed(bars, symbols, last)
-    engine = begin(journal, asked, prepared, feed, settings, "the vendor's bars")
+    engine = begin(journal, asked, prepared, feed, settings, "the vendor's bars", **_expected(request, bars))
     runner = Runner(engine, ToldBroker(prefix, Tracks(journal)), _Nothing(), journal)
     for block in feed.after(engine.last_bar):
         runner.step(block)
     return engine
+
+
+def _expected(request: Request, bars: pl.DataFrame) -> dict[str, str]:
+    """Return how often the backtest over the same history traded: silence is measured against it."""
+    if request.model is not None:
+        return {}  # it has learned from that history, which so says nothing of the time after
+    try:
+        result = backtest(replace(request, start=None, end=None), bars)
+    except NotEnoughHistory:
+        return {}  # enough to begin, not enough to hold a part of it back
+    return {"expected_trades_per_month": repr(float(result.stats["trades_per_month"]))}
 
 
 def _as_begun(request: Request, mode: str, prefix: str) -> dict[str, object]:

@@ -40,6 +40,7 @@ __all__ = ["Picture", "World"]
 # A request that was left behind can still arrive: its deadline, and as long again on the way.
 _GRACE: Final = timedelta(seconds=20)
 _CHANGES: Final = frozenset({Act.APPLY, Act.ADOPT, Act.FLATTEN})
+_WORDS: Final = {Kind.MISSED_FILL: "executed", Kind.ORDER_MOVED: "order"}  # nothing amiss: so they come in
 _LEG_OF_PURPOSE: Final = {Leg.ENTRY: Purpose.ENTER, Leg.EXIT: Purpose.EXIT, Leg.FLATTEN: Purpose.FLATTEN}
 
 
@@ -200,7 +201,7 @@ class World:
         done += self._adopted(found, done, now)
         # What changes nothing here, and comes again at each look, is told by whoever looks.
         events = [
-            Event(str(f.kind), f"{f.text} ({f.act})", f.symbol or None)
+            Event(_WORDS.get(f.kind, str(f.kind)), _told(f), f.symbol or None)
             for f in found.findings
             if f.act in _CHANGES
         ]
@@ -242,3 +243,8 @@ class World:
             if shares and price is not None:
                 adopted.append(Done(now, "", symbol, 1 if shares > 0 else -1, abs(shares), price))
         return adopted
+
+
+def _told(finding: Finding) -> str:
+    """Return a finding in words; what is done about it, where that is a choice."""
+    return finding.text if finding.act is Act.APPLY else f"{finding.text} ({finding.act})"

@@ -10,6 +10,7 @@ from live.limits import KILL
 from research.data.sample import load_sample
 from research.execution import Execution
 from research.request import Request
+from research.simulation.backtest import run_unified_backtest
 from tests.live.trading import Floor, market
 
 SYMBOLS = ["AAPL", "GOOG", "IBM", "MSFT"]
@@ -56,6 +57,13 @@ def test_entries_wait_for_the_auction_and_fill_at_the_open(floor, fake):
     assert {o.symbol: (o.type, o.time_in_force, o.qty) for o in stops} == {
         s: ("stop", "gtc", q) for s, q in fake.positions().items()
     }
+
+
+def test_a_journal_begins_with_what_the_backtest_would_have_traded(floor, bars, fake):
+    expected = float(floor.journal.meta("expected_trades_per_month"))
+    known = bars.filter(pl.col("bar_close") <= START)
+    result = run_unified_backtest(symbols=SYMBOLS, bars=known, execution=COSTLESS)
+    assert expected == result.stats["trades_per_month"] > 0
 
 
 def test_looking_again_does_nothing_again(floor, fake):
