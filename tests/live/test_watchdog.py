@@ -33,7 +33,7 @@ def watching(path, told, *command):
 
 
 def states(told):
-    return [re.match(r"\S+ \S+ UTC  ([A-Z ]+)[:,]", line)[1] for line in told]
+    return re.findall(r"^\S+ \S+ UTC  ([A-Z ]+)[:,]", "\n".join(told), re.MULTILINE)
 
 
 def test_each_state_is_told_once(path, told):
