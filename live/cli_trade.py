@@ -89,6 +89,7 @@ def trade(asked: RunOptions, wish: Wish, stopped: Callable[[], str | None]) -> N
             say.begun(path)
             if wish.once:
                 trader.tick()
+                trader.goodbye()
                 say.news()
                 return
             hints.start()

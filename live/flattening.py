@@ -32,7 +32,7 @@ from live.risk_context import Context, Purpose, Resting, Rules, Wanted
 from live.talk import DEADLINE
 from research.errors import Unreachable
 
-__all__ = ["Closing", "Send", "rules_for"]
+__all__ = ["Closing", "Send", "is_closing", "rules_for"]
 
 ZERO: Final = Decimal(0)
 _ATTEMPTS: Final = 8  # closing orders of one symbol after one latch
@@ -97,11 +97,10 @@ class Closing:
 
     def mine(self, order: BrokerOrder) -> bool:
         """Say whether an order is one of these closing orders."""
-        return order.client_id in {self._id(order.symbol, n) for n in range(_ATTEMPTS)}
+        return is_closing(order, self.access.prefix, self.since)
 
     def _id(self, symbol: str, attempt: int) -> str:
-        instant = np.datetime64(self.since.astimezone(UTC).replace(tzinfo=None), "us")
-        return mint(self.access.prefix, f"kill {attempt}", symbol, instant, Leg.FLATTEN)
+        return _closing_id(self.access.prefix, symbol, self.since, attempt)
 
     def step(self, orders: Sequence[BrokerOrder], positions: Sequence[BrokerPosition]) -> list[str]:
         """Do what can be done now, and return what is still in the way; nothing: all is closed.
@@ -214,6 +213,16 @@ class Closing:
             used_ids={self._id(symbol, n) for n in range(self._attempt.get(symbol, 0))},
             killed=True,
         )
+
+
+def is_closing(order: BrokerOrder, prefix: str, since: datetime) -> bool:
+    """Say whether an order closes a position after the latch of an instant."""
+    return order.client_id in {_closing_id(prefix, order.symbol, since, n) for n in range(_ATTEMPTS)}
+
+
+def _closing_id(prefix: str, symbol: str, since: datetime, attempt: int) -> str:
+    instant = np.datetime64(since.astimezone(UTC).replace(tzinfo=None), "us")
+    return mint(prefix, f"kill {attempt}", symbol, instant, Leg.FLATTEN)
 
 
 def _in_words(wanted: Wanted) -> str:

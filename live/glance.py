@@ -17,8 +17,9 @@ from live.killing import kill_asked
 from live.limits import Latch
 from live.reading import Reading
 from live.rhythm import Rhythm, rhythm_of
+from live.risk_context import Rules
 from live.standing import Standing, standing_of
-from live.usage import Usage, latches_of, marks_of, usage_of
+from live.usage import STALE_DAILY, Usage, latches_of, marks_of, usage_of
 from live.vitals import MUTE_AFTER, Health, Pulse, health_of, pulse_of, spoken
 from research.errors import OnepathError
 
@@ -160,6 +161,7 @@ def _seen(
         standing = standing_of(journal, replay=mode == "replay")
         rhythm = rhythm_of(journal)
         events = journal.rows("SELECT at, kind, symbol, text FROM events ORDER BY seq DESC LIMIT ?", _EVENTS)
+    rules = Rules(stale_after=STALE_DAILY) if settings.get("timeframe") == "1Day" else Rules()
     vital = spoken(health, pulse, at)
     looks = [*_of_runner(health, pulse, vital, standing), *looks, *_of_orders(standing, at)]
     if rhythm.alarm:
@@ -175,7 +177,7 @@ def _seen(
         tuple(map(str, settings.get("symbols", ()))),
         standing,
         rhythm,
-        () if mode == "replay" else usage_of(standing, marks, at),
+        () if mode == "replay" else usage_of(standing, marks, at, rules),
         latches,
         tuple(Happened(when, kind, symbol or "", text) for when, kind, symbol, text in reversed(events)),
         tuple(looks),

@@ -32,6 +32,7 @@ from live.account_payloads import asset_of
 from live.alpaca import OrderConflict
 from live.desk import Desk, Plan
 from live.findings import Act, Policy
+from live.flattening import is_closing
 from live.killing import cancel_all, kill_asked, latch_kill, protects
 from live.limits import KILL, Limits, Marks
 from live.risk import Door
@@ -42,6 +43,7 @@ from live.schema import INSERT
 from live.sending import Sender
 from live.tracks import utc_text
 from live.transitions import State
+from live.vitals import STOPPED
 from live.world import Picture, World
 from research.errors import KeysRefused, OutputError, Unreachable
 
@@ -168,6 +170,7 @@ class Trader:
                 on_tick()
                 if not stop():
                     wait(poll)
+            self.goodbye()
         except OutputError:
             raise  # the journal or the limits cannot be written, so there is nobody to tell
         except Exception as problem:
@@ -176,10 +179,15 @@ class Trader:
                 self.runner.journal.tell(Event("failed", f"{type(problem).__name__}: {problem}"))
             raise
 
+    def goodbye(self) -> None:
+        """Let the last heartbeat say that this process ends as it should."""
+        self._pulse(STOPPED, "")
+
     def tick(self) -> None:
         """Do what this instant asks for."""
         self._telling = set()
         phase, text = "trading", ""
+        self._thrown()  # before the network is asked for anything: it may be dead
         try:
             phase, text = self._tick()
         except Unreachable as problem:
@@ -205,7 +213,7 @@ class Trader:
         schedule = self._hours(clock)
         for text in schedule.disagreements(clock.now, clock, self._published):
             self._tell("calendar", f"{text}; nothing is entered", "")
-        killed = self._switch(now)
+        killed = self._switch()
         last = self._last_bar()
         picture = self._world.look(clock, now, last_bar=last)
         for finding in picture.findings:
@@ -238,16 +246,23 @@ class Trader:
         last = self.runner.engine.last_bar
         return None if last is None else _utc(last)
 
-    def _switch(self, now: datetime) -> bool:
-        """Say whether the kill switch is thrown; then what may open a position is cancelled, at each tick."""
+    def _thrown(self) -> None:
+        """Latch the kill switch if its file or its signal throws it."""
         why = kill_asked(self._home) or self._kill()
         if why is not None:
-            latch_kill(self.limits, why, now)
-        for latch in self.limits.latched().values():
+            latch_kill(self.limits, why, datetime.now(UTC))
+
+    def _switch(self) -> bool:
+        """Say whether the kill switch is thrown; then what may open a position is cancelled, at each tick."""
+        latched = self.limits.latched()
+        for latch in latched.values():
             self._tell("latched", f"limit `{latch.name}` since {latch.at}: {latch.text}", "")
-        if not self.limits.killed:
+        if KILL not in latched:
             return False
-        swept = cancel_all(self._account, self.runner.broker.prefix, keep=protects)
+        prefix, since = self.runner.broker.prefix, datetime.fromisoformat(latched[KILL].at)
+        # What protects stays, and so does what the kill command sent to close a position at the next open.
+        keep = lambda order: protects(order) or is_closing(order, prefix, since)  # noqa: E731
+        swept = cancel_all(self._account, prefix, keep=keep)
         for order in swept.asked:
             self._tell("killed", f"order {order.client_id} is cancelled", order.symbol)
         for problem in swept.problems:

@@ -18,9 +18,10 @@ from live.reading import Reading
 from live.risk_context import Purpose, Rules
 from live.standing import Standing
 
-__all__ = ["Usage", "latches_of", "marks_of", "usage_of"]
+__all__ = ["STALE_DAILY", "Usage", "latches_of", "marks_of", "usage_of"]
 
 ZERO: Final = Decimal(0)
+STALE_DAILY: Final = timedelta(days=5)  # of daily bars, as `live.cli_trade` has it
 _NAMES: Final = {
     "order_quantity": "order quantity",
     "order_notional": "order notional",
@@ -130,6 +131,8 @@ def _row(field: str, used: Decimal | int | timedelta | None, allowed: Decimal | 
 def _text(field: str, value: Decimal | int | timedelta) -> str:
     if isinstance(value, timedelta):
         seconds = value.total_seconds()
+        if seconds >= 48 * 3600:
+            return f"{seconds / 86400:,.1f} days"
         return f"{seconds / 3600:.1f} h" if seconds >= 3600 else f"{seconds:g} s"
     if field in _SHARES_OF_ONE:
         return f"{value:.1%}"

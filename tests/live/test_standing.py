@@ -5,12 +5,14 @@ from decimal import Decimal
 
 import pytest
 
+import live.cli_trade
 from live.limits import KILL, Latch, Limits, Marks
 from live.protection import Protection
 from live.reading import Reading
+from live.risk_context import Rules
 from live.standing import standing_of
 from live.tracks import utc_text
-from live.usage import latches_of, marks_of, usage_of
+from live.usage import STALE_DAILY, latches_of, marks_of, usage_of
 from tests.live.status_helpers import LAST, NOW, bar, begin, change, healthy, oco, tracked, write
 
 D = Decimal
@@ -213,8 +215,6 @@ def test_what_is_not_known_is_not_guessed(path):
 
 
 def test_a_limit_of_nothing_is_all_used_by_anything(path):
-    from live.risk_context import Rules
-
     healthy(path)
     rules = Rules(positions=0, open_orders=0, order_notional=D(0))
     found = {row.name: row.share for row in usage_of(standing(path), None, NOW, rules)}
@@ -222,6 +222,13 @@ def test_a_limit_of_nothing_is_all_used_by_anything(path):
     change(path, "DELETE FROM tracked")
     found = {row.name: row.share for row in usage_of(standing(path), None, NOW, rules)}
     assert found["order notional"] == 0.0
+
+
+def test_daily_bars_are_stale_after_the_days_that_the_runner_allows(path):
+    assert STALE_DAILY == live.cli_trade._STALE_DAILY
+    healthy(path)
+    rows = usage_of(standing(path), None, NOW + 2 * DAY, Rules(stale_after=STALE_DAILY))
+    assert [(row.used, row.allowed) for row in rows if row.name == "stale bar"] == [("2.8 days", "5.0 days")]
 
 
 def test_latches_and_marks_are_read(tmp_path):

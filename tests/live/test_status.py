@@ -159,6 +159,13 @@ def test_settings_that_cannot_be_read_are_none(path):
         assert (glance_at(path, NOW).mode, glance_at(path, NOW).symbols) == ("", ())
 
 
+def test_daily_bars_may_be_days_old(path):
+    healthy(path)
+    told = {"mode": "paper", "strategy": "x", "symbols": [], "timeframe": "1Day"}
+    change(path, "UPDATE meta SET value = ? WHERE key = 'settings'", json.dumps(told))
+    assert [row.allowed for row in glance_at(path, NOW).usage if row.name == "stale bar"] == ["5.0 days"]
+
+
 def test_only_the_last_events_are_shown(path):
     begin(path, events=[Event("news", str(n)) for n in range(20)])
     assert [e.text for e in glance_at(path, NOW).events] == [str(n) for n in range(12, 20)]
