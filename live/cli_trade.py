@@ -192,10 +192,13 @@ def _trader(
     limits: Limits,
     kill: Callable[[], str | None],
 ) -> Trader:
+    from live.actions import splits_on
     from live.alpaca import AlpacaAccount
     from live.arrivals import Arrivals
+    from live.talk import actions_talk
     from live.trader import Habits, Trader
 
+    actions = Line(actions_talk(known), _pace(known))
     host = urlsplit(known.trading).hostname or ""
     local = host in _LOOPBACK
     daily = LENGTHS[wish.timeframe] is None
@@ -226,6 +229,7 @@ def _trader(
         clock=(lambda broker: broker.now) if local else (lambda broker: datetime.now(UTC)),
         published=None if local else _published(wish.timeframe),
         kill=kill,
+        splits=lambda day: splits_on(actions, opened.runner.engine.symbols, day),
     )
 
 
@@ -243,12 +247,16 @@ def _published(timeframe: str) -> Schedule:
 
 
 def _line(known: Access, *, trading: bool) -> Line:
-    """Return a line to one of the hosts, at our own pace; a broker on this machine counts no requests."""
+    """Return a line to one of the hosts."""
     from live.talk import data_talk, trading_talk
 
+    return Line((trading_talk if trading else data_talk)(known), _pace(known))
+
+
+def _pace(known: Access) -> Pace:
+    """Return our own rate limit; a broker on this machine has none to keep."""
     local = urlsplit(known.trading).hostname in _LOOPBACK
-    pace = Pace(per_minute=10**6, reserve=0) if local else Pace()
-    return Line((trading_talk if trading else data_talk)(known), pace)
+    return Pace(per_minute=10**6, reserve=0) if local else Pace()
 
 
 def _wait(seconds: float, woken: Callable[[], bool]) -> None:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from live.keys import Access
 
-__all__ = ["DEADLINE", "Reply", "Talk", "data_talk", "trading_talk"]
+__all__ = ["DEADLINE", "Reply", "Talk", "actions_talk", "data_talk", "trading_talk"]
 
 DEADLINE: Final = 8.0
 _CONNECT, _READ = 3.05, 6.0  # seconds of one wait
@@ -233,3 +233,11 @@ def data_talk(access: Access) -> Talk:
 
     key, secret = access.key.get_secret_value(), access.secret.get_secret_value()
     return Talk(lambda: StockHistoricalDataClient(key, secret, raw_data=True, url_override=access.data))
+
+
+def actions_talk(access: Access) -> Talk:
+    """Return requests about corporate actions, which are at the data host under a version of their own."""
+    from alpaca.data.historical.corporate_actions import CorporateActionsClient
+
+    key, secret = access.key.get_secret_value(), access.secret.get_secret_value()
+    return Talk(lambda: CorporateActionsClient(key, secret, raw_data=True, url_override=access.data))

@@ -20,10 +20,10 @@ from __future__ import annotations
 
 import os
 import platform
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -38,7 +38,7 @@ from live.limits import KILL, Limits, Marks
 from live.risk import Door
 from live.risk_context import Asset, Context, Purpose, Quote, Rules
 from live.rows import Event, instant_of
-from live.schedule import LENGTHS, Schedule
+from live.schedule import EASTERN, LENGTHS, Schedule
 from live.schema import INSERT
 from live.sending import Sender
 from live.tracks import utc_text
@@ -110,6 +110,8 @@ class Trader:
         The exchange's calendar as everybody knows it.
     kill : callable, optional
         Why the kill switch is thrown by a signal; None if it is not.
+    splits : callable, optional
+        The splits of a day, by symbol.
     """
 
     def __init__(
@@ -125,10 +127,12 @@ class Trader:
         clock: Callable[[BrokerClock], datetime] = lambda broker: datetime.now(UTC),
         published: Schedule | None = None,
         kill: Callable[[], str | None] = lambda: None,
+        splits: Callable[[date], Mapping[str, Decimal]] = lambda day: {},
     ) -> None:
         self.runner, self.tracks, self.limits, self.habits = runner, tracks, limits, habits
         self._account, self._arrivals, self._home = account, arrivals, home
-        self._clock, self._published, self._kill = clock, published, kill
+        self._clock, self._published, self._kill, self._splits_on = clock, published, kill, splits
+        self._splits: Mapping[str, Decimal] = {}
         self._world = World(
             account,
             tracks,
@@ -215,7 +219,7 @@ class Trader:
             self._tell("calendar", f"{text}; nothing is entered", "")
         killed = self._switch()
         last = self._last_bar()
-        picture = self._world.look(clock, now, last_bar=last)
+        picture = self._world.look(clock, now, self._splits, last_bar=last)
         for finding in picture.findings:
             if finding.act in {Act.NOTE, Act.ASK, Act.LOCK, Act.HALT}:
                 self._tell(str(finding.kind), f"{finding.text} ({finding.act})", finding.symbol)
@@ -230,7 +234,8 @@ class Trader:
 
     def _hours(self, clock: BrokerClock) -> Schedule:
         """Return the broker's sessions, asked for once a day."""
-        today = clock.now.date().isoformat()
+        day = clock.now.astimezone(EASTERN).date()
+        today = day.isoformat()
         if self._schedule is None or today != self._asked_on:
             first = (clock.now - _DAYS).date()
             last = self._last_bar()
@@ -239,6 +244,7 @@ class Trader:
             rows = self._account.calendar(first, (clock.now + _DAYS).date())
             self._schedule = Schedule.of(rows, LENGTHS[self.habits.timeframe])
             self._assets = {s: asset_of(self._account.asset(s)) for s in self.runner.engine.symbols}
+            self._splits = self._splits_on(day)
             self._asked_on = today
         return self._schedule
 

@@ -15,6 +15,7 @@ from tests.live.trading import Floor, market
 
 SYMBOLS = ["AAPL", "GOOG", "IBM", "MSFT"]
 START = datetime(2010, 1, 4, 22, tzinfo=UTC)  # all four are entered at the next open
+PRICES = ("open", "high", "low", "close")
 COSTLESS = Execution(slippage=0.0, commission=0.0)
 
 
@@ -114,6 +115,34 @@ def test_protection_stays_under_the_kill_switch(fake, floor):
     floor.tick(times=2)
     assert resting
     assert resting == {o.client_order_id for o in fake.orders() if o.open}
+
+
+def test_a_split_is_taken_with_shares_and_levels(bars, tmp_path):
+    table = bars.filter(pl.col("symbol") == "IBM").with_row_index()
+    at = table.filter(pl.col("bar_close") < datetime(2010, 1, 8, tzinfo=UTC)).height  # the bar of the 8th
+    halved = [pl.col(name) / pl.when(pl.col("index") >= at).then(2.0).otherwise(1.0) for name in PRICES]
+    factor = pl.when(pl.col("index") >= at).then(2.0).otherwise(1.0) * pl.col("adj_factor")
+    table = table.with_columns(*halved, adj_factor=factor).drop("index")
+    with market(table, START) as fake:
+        floor = Floor(fake, tmp_path, Request("adaptive_momentum", ["IBM"], execution=COSTLESS))
+        floor.sessions(3)
+        (held,) = fake.positions().values()
+        (stop,) = [o.stop_price or 0.0 for o in fake.orders() if o.open]
+        floor.sessions(1)
+        assert fake.positions() == {"IBM": 2 * held}
+        assert told(floor, "split") == [
+            (f"IBM: {held:g} shares were held, the broker has {2 * held:g}, by a split of 2",)
+        ]
+        ((shares, level),) = floor.rows(
+            "SELECT position, stop_level FROM decisions ORDER BY bar DESC LIMIT 1"
+        )
+        assert shares == 2 * held
+        assert level == pytest.approx(stop / 2, abs=0.01)
+        (resting,) = [o for o in fake.orders() if o.open]
+        assert resting.qty == 2 * held
+        assert resting.stop_price == pytest.approx(level, abs=0.01)
+        assert not told(floor, "quantity")
+        floor.close()
 
 
 @pytest.mark.parametrize("drift", ["halt", "adopt"])

@@ -11,6 +11,7 @@ from typing import Any
 import polars as pl
 from pydantic import SecretStr
 
+from live.actions import splits_on
 from live.alpaca import AlpacaAccount
 from live.arrivals import Arrivals
 from live.keys import Access
@@ -19,7 +20,7 @@ from live.line import Line
 from live.opening import open_account
 from live.pace import Pace
 from live.risk_context import Rules
-from live.talk import data_talk, trading_talk
+from live.talk import actions_talk, data_talk, trading_talk
 from live.trader import Habits, Trader
 from live.vendor import fetch
 from tests.fake_alpaca import FakeAlpaca, Settings
@@ -60,6 +61,7 @@ class Floor:
         known = access(self.fake)
         fast: dict[str, Any] = {"pace": Pace(10**6, 0), "patience": 3.0}
         self.lines = Line(trading_talk(known), **fast), Line(data_talk(known), **fast)
+        actions = Line(actions_talk(known), **fast)
         opened = open_account(
             self.request,
             self._history or self.fetched,
@@ -80,6 +82,7 @@ class Floor:
             habits,
             self.folder,
             clock=lambda broker: broker.now,
+            splits=lambda day: splits_on(actions, opened.runner.engine.symbols, day),
         )
 
     def fetched(self) -> pl.DataFrame:
