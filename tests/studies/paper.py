@@ -34,9 +34,20 @@ from tests.live.test_replay import compare
 from tests.live.trading import Floor, market
 
 STRATEGIES = ("adaptive_momentum", "ma_crossover", "ml_driven", "mean_reversion_ml")
-SYMBOLS = ["AAPL", "FB", "GOOG", "IBM", "MSFT"]
-START = datetime(2012, 6, 29, 21, tzinfo=UTC)  # half a year before the end, FB has traded for a month
+SYMBOLS = ["AAPL", "GOOG", "IBM", "MSFT", "XMAS"]
+START = datetime(2010, 1, 4, 22, tzinfo=UTC)
 SLIPPAGE = 0.0005
+
+
+def five() -> pl.DataFrame:
+    """Return the sample's four long histories, and as a fifth MSFT's of 800 sessions before."""
+    bars = load_sample(SYMBOLS[:4])
+    known = bars.filter(pl.col("symbol") == "MSFT").sort("bar_close")
+    later = known["bar_close"].shift(-800)
+    fifth = known.with_columns(symbol=pl.lit("XMAS", known.schema["symbol"]), bar_close=later).drop_nulls(
+        "bar_close"
+    )
+    return pl.concat([bars, fifth]).sort("symbol", "bar_close")
 
 
 @contextmanager
@@ -89,7 +100,7 @@ def main(words: list[str]) -> None:
     parser.add_argument("--strategies", default=",".join(STRATEGIES))
     parser.add_argument("--seed", type=int, default=1)
     asked = parser.parse_args(words)
-    bars = load_sample(SYMBOLS)
+    bars = five()
     for strategy in asked.strategies.split(","):
         began = time.monotonic()
         request = Request(strategy, SYMBOLS, execution=Execution(slippage=SLIPPAGE, commission=0.0))
