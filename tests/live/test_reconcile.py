@@ -1,4 +1,4 @@
-"""Reconciliation: each kind of difference, each policy, holes in the answers, and random histories."""
+"""Reconciliation: each kind of difference in orders, holes in the answers, and random histories."""
 
 import random
 from dataclasses import replace
@@ -11,33 +11,8 @@ from live.order_states import Execution, Tracked
 from live.payloads import orders_of, positions_of
 from live.reconcile import reconcile
 from live.transitions import State
+from tests.live.reconciled import LIVE, a_position, an_order, kinds, met
 from tests.live.risk_helpers import D
-
-LIVE = Tracked("XX-1", "IBM", 1, D(10), State.LIVE)
-
-
-def an_order(name="XX-1", status="new", filled="0", average=None, **more):
-    return {
-        "id": f"b{name}", "client_order_id": name, "symbol": "IBM", "side": "buy", "qty": "10",
-        "status": status,
-        "filled_qty": filled, "filled_avg_price": average, **more,
-    }  # fmt: skip
-
-
-def a_position(symbol="IBM", quantity="10", average="100", **more):
-    return {"symbol": symbol, "qty": quantity, "side": "long", "avg_entry_price": average, **more}
-
-
-def met(orders=(), holdings=None, said=(), positions=(), policy=None, **more):
-    """Reconcile our orders and holdings with raw answers of the broker."""
-    return reconcile(
-        {o.client_id: o for o in orders}, holdings or {}, orders_of(list(said)),
-        positions_of(list(positions)), prefix="XX-", symbols={"IBM", "KO"}, policy=policy or Policy(), **more,
-    )  # fmt: skip
-
-
-def kinds(found):
-    return [(str(f.kind), str(f.act)) for f in found.findings]
 
 
 def test_nothing_differs():
@@ -188,122 +163,6 @@ def test_a_contradiction_is_told():
     found = met([ended], {}, [an_order(status="filled", filled="10", average="100")], [a_position()])
     assert ("contradiction", "note") in kinds(found)
     assert not found.halted
-
-
-# --- positions ----------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(("act", "quantity"), [(Act.ADOPT, 7), (Act.FLATTEN, 7), (Act.HALT, 10)])
-def test_a_drift_goes_by_policy(act, quantity):
-    ours = {"IBM": Holding(D(10), D(100))}
-    found = met([], ours, [], [a_position(quantity="7", average="99")], Policy(drift=act))
-    text = "IBM: 10 shares were held, the broker has 7"
-    assert found.findings == [Finding(Kind.QUANTITY, act, "IBM", "", text)]
-    assert found.holdings == {"IBM": Holding(D(7), D(99)) if quantity == 7 else Holding(D(10), D(100))}
-    assert found.flatten == ({"IBM": D(-7)} if act is Act.FLATTEN else {})
-    assert found.halted == (act is Act.HALT)
-    assert ours == {"IBM": Holding(D(10), D(100))}  # what was given stays as it was
-
-
-def test_a_position_that_is_gone():
-    found = met([], {"IBM": Holding(D(10), D(100))}, policy=Policy(drift=Act.ADOPT))
-    assert found.findings[0].text == "IBM: 10 shares were held, the broker has 0"
-    assert found.holdings == {}
-    assert met([], {"IBM": Holding(D(10), D(100))}, policy=Policy(drift=Act.FLATTEN)).flatten == {}
-
-
-def test_a_short_position_that_nobody_knows_of_is_bought_back():
-    found = met([], {}, [], [a_position(quantity="5", side="short")], Policy(drift=Act.FLATTEN))
-    assert found.flatten == {"IBM": D(5)}
-
-
-@pytest.mark.parametrize("act", [Act.NOTE, Act.HALT])
-def test_a_position_in_a_symbol_that_is_not_ours(act):
-    found = met([], {}, [], [a_position("TSLA")], Policy(Act.FLATTEN, act))
-    text = "TSLA: 0 shares were held, the broker has 10; it is none of ours"
-    assert found.findings == [Finding(Kind.FOREIGN_POSITION, act, "TSLA", "", text)]
-    assert found.holdings == found.flatten == {}
-
-
-def test_what_an_open_order_may_explain_is_read_again():
-    said = [an_order()]
-    for quantity, explained in (("1", True), ("9", True), ("10", True), ("11", False)):
-        found = met([LIVE], {}, said, [a_position(quantity=quantity)])
-        assert kinds(found) == [("quantity", "ask" if explained else "halt")]
-        assert found.ask == ({""} if explained else set())
-        assert found.locked == ({"IBM"} if explained else set())
-    assert (
-        met([LIVE], {}, said, [a_position(quantity="9")])
-        .findings[0]
-        .text.endswith("an open order may explain it")
-    )
-    assert kinds(met([LIVE], {}, said, [a_position()], again=True)) == [("quantity", "halt")]
-    short = [a_position(quantity="9", side="short")]
-    assert kinds(met([LIVE], {}, said, short)) == [("quantity", "halt")]  # a buy explains no fewer shares
-    elsewhere = replace(LIVE, symbol="KO")
-    assert kinds(met([elsewhere], {}, [an_order(symbol="KO")], [a_position()])) == [("quantity", "halt")]
-
-
-def test_an_exit_under_way_explains_fewer_shares():
-    sell = replace(LIVE, side=-1)
-    found = met([sell], {"IBM": Holding(D(10), D(100))}, [an_order(side="sell")], [a_position(quantity="4")])
-    assert kinds(found) == [("quantity", "ask")]
-
-
-@pytest.mark.parametrize(("ratio", "before", "after", "average"), [
-    ("2", "10", "20", "50"), ("4", "-10", "-40", "25"), ("0.5", "11", "5", "200"),
-    ("1.5", "11", "16", "66.66"),
-    ("0.1", "9", "0", None),
-])  # fmt: skip
-def test_a_split_is_taken_over(ratio, before, after, average):
-    ours = {"IBM": Holding(D(before), D(100))}
-    there = [a_position(quantity=after, average=average, side="")] if after != "0" else []
-    found = met([], ours, [], there, splits={"IBM": D(ratio)})
-    assert kinds(found) == [("split", "apply")]
-    assert found.findings[0].text.endswith(f"the broker has {after}, by a split of {ratio}")
-    assert found.holdings == ({"IBM": Holding(D(after), D(average))} if after != "0" else {})
-
-
-def test_a_split_whose_average_was_not_told():
-    there = [a_position(quantity="20", average=None)]
-    found = met([], {"IBM": Holding(D(10), D(100))}, [], there, splits={"IBM": D(2)})
-    assert found.holdings == {"IBM": Holding(D(20), D(50))}
-    found = met([], {"IBM": Holding(D(10))}, [], there, splits={"IBM": D(2)})
-    assert found.holdings == {"IBM": Holding(D(20))}
-
-
-def test_a_split_that_explains_too_little_or_that_was_not_announced_is_a_drift():
-    ours = {"IBM": Holding(D(10), D(100))}
-    assert kinds(met([], ours, [], [a_position(quantity="21")], splits={"IBM": D(2)})) == [
-        ("quantity", "halt")
-    ]
-    assert kinds(met([], ours, [], [a_position(quantity="20")], splits={"KO": D(2)})) == [
-        ("quantity", "halt")
-    ]
-    assert kinds(met([], ours, [], [a_position(quantity="20")])) == [("quantity", "halt")]
-
-
-def test_a_split_that_was_taken_over_already_is_nothing():
-    ours = {"IBM": Holding(D(20), D(50))}
-    assert met([], ours, [], [a_position(quantity="20", average="50")], splits={"IBM": D(2)}).findings == []
-
-
-@pytest.mark.parametrize(("ours", "theirs", "differs"), [
-    ("100.01", "100", False), ("100.0101", "100", True), ("99.9899", "100", True), (None, "100", True),
-    (None, None, False), ("100", None, False),
-])  # fmt: skip
-def test_an_average_that_differs_is_taken_over(ours, theirs, differs):
-    held = Holding(D(10), ours and D(ours))
-    found = met([], {"IBM": held}, [], [a_position(average=theirs)])
-    assert kinds(found) == ([("average", "apply")] if differs else [])
-    assert found.holdings == {"IBM": Holding(D(10), D(100)) if differs else held}
-
-
-def test_an_average_in_words():
-    found = met([], {"IBM": Holding(D(10), D(101))}, [], [a_position()])
-    assert found.findings == [
-        Finding(Kind.AVERAGE, Act.APPLY, "IBM", "", "IBM: average was 101, the broker has 100")
-    ]
 
 
 # --- holes ----------------------------------------------------------------------------------------------
