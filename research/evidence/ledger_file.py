@@ -21,7 +21,7 @@ __all__ = ["VARIABLE", "LedgerFile", "connect", "default_path"]
 VARIABLE = "ONEPATH_LEDGER"
 _PATIENCE = 60.0  # seconds that a writer waits for another
 _LEAST_DATABASE = 512  # bytes of SQLite's smallest page
-_ELSE = f"it was left as it is, name another with --path or {VARIABLE}"
+_ELSE = f"it was left as it is, name another with {VARIABLE}, or with --path to read one"
 
 
 def default_path() -> Path:

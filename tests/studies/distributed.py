@@ -243,12 +243,10 @@ def main(arguments: list[str]) -> None:
     if asked.small:
         print(json.dumps(dask_small(240, 2400) if asked.small == "dask" else ray_small(2400)))
         return
-    for name, seen in (
-        ("dask", dask_small(asked.cells // 10, asked.cells)),
-        ("ray", ray_small(asked.cells)),
-    ):
+    for name in ("dask", "ray"):
+        seen = dask_small(asked.cells // 10, asked.cells) if name == "dask" else ray_small(asked.cells)
         for what, found in seen.items():
-            print(f"{name}, two workers, {asked.cells} cells: {what}: {found}")
+            print(f"{name}, two workers, {asked.cells} cells: {what}: {found}", flush=True)
 
 
 if __name__ == "__main__":
