@@ -15,7 +15,7 @@ Every request is counted against our own rate limit; the last of it is kept for 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -86,6 +86,10 @@ class AlpacaAccount:
 
     def __init__(self, line: Line) -> None:
         self._line = line
+
+    def beats(self, beat: Callable[[], None]) -> None:
+        """Let something be called before each request, in the caller's thread."""
+        self._line.beat = beat
 
     # --- reading -------------------------------------------------------------------------------
 

@@ -6,7 +6,7 @@ corrected meanwhile; bars that were refused. A correction changes nothing that w
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 import polars as pl
 
 from live.rows import Event, instant_of
+from live.schedule import LENGTHS
 from live.vendor import fetch
 
 if TYPE_CHECKING:
@@ -22,7 +23,10 @@ if TYPE_CHECKING:
 
 __all__ = ["Arrivals", "News"]
 
-_LOOK_BACK: Final = timedelta(days=12)  # corrections and re-based factors of so long are seen
+# Corrections and re-based factors of so long are seen: of daily bars some sessions, of others some bars,
+# since all of it is asked for at each bar.
+_LOOK_BACK: Final = timedelta(days=12)
+_LOOK_BACK_BARS: Final = 120
 _RAW: Final = ("open", "high", "low", "close", "volume")
 
 
@@ -74,6 +78,10 @@ class Arrivals:
         self._line, self._symbols, self._timeframe, self._feed = line, tuple(symbols), timeframe, feed
         self._journal = journal
 
+    def beats(self, beat: Callable[[], None]) -> None:
+        """Let something be called before each request, in the caller's thread."""
+        self._line.beat = beat
+
     def since(self, last: datetime, now: datetime) -> News:
         """Return what is new after `last`, of what is complete at `now`; both UTC.
 
@@ -81,7 +89,7 @@ class Arrivals:
         ------
         Unreachable
         """
-        back = last - _LOOK_BACK
+        back = self._back(last)
         told = fetch(self._line, self._symbols, back, now, interval=self._timeframe, feed=self._feed)
         bars = told.bars.filter(pl.col("symbol").is_in(self._symbols)).unique(
             ["symbol", "bar_close"], keep="last", maintain_order=True
@@ -95,27 +103,55 @@ class Arrivals:
             block.sort("symbol")
             for _, block in new.sort("bar_close").group_by("bar_close", maintain_order=True)
         ]
-        return News(blocks, self._anchor(old, joined, last), events)
+        return News(blocks, self._anchor(old, taken), events)
+
+    def _back(self, last: datetime) -> datetime:
+        """Return since when bars are asked for again; the last one of each symbol is among them."""
+        length = LENGTHS[self._timeframe]
+        if length is None:
+            return last - _LOOK_BACK
+        ((oldest,),) = self._journal.rows(
+            """SELECT min(newest) FROM (SELECT max(bar_close) AS newest FROM bars
+               WHERE bar > (SELECT max(bar) FROM bars) - ? GROUP BY symbol)""",
+            _LOOK_BACK // length,
+        )
+        begin = last if oldest is None else datetime.fromisoformat(oldest)
+        return max(begin - _LOOK_BACK_BARS * length, last - _LOOK_BACK)
 
     def _taken(self, back: datetime) -> pl.DataFrame:
         """Return the journal's bars since an instant."""
         rows = self._journal.rows(
-            "SELECT symbol, bar_close, open, high, low, close, volume FROM bars WHERE bar_close >= ?",
+            "SELECT symbol, bar_close, open, high, low, close, volume, factor FROM bars WHERE bar_close >= ?",
             back.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
         )
         table = [(row[0], instant_of(row[1]).item(), *row[2:]) for row in rows]
         schema: dict[str, Any] = {"symbol": pl.String, "bar_close": pl.Datetime("us")}
-        schema |= dict.fromkeys(_RAW, pl.Float64)
+        schema |= dict.fromkeys((*_RAW, "factor"), pl.Float64)
         found = pl.DataFrame(table, schema=schema, orient="row")
         return found.with_columns(pl.col("bar_close").dt.replace_time_zone("UTC"))
 
-    def _anchor(self, old: pl.DataFrame, joined: pl.DataFrame, last: datetime) -> pl.DataFrame:
-        """Return each symbol's last taken bar with its factor of now and the close it was taken with."""
-        # Before the first journalled bar the engine has the vendor's own, all of one delivery.
-        at_last = old.filter(pl.col("bar_close") == last)
-        kept = joined.with_columns(close=pl.col("close_taken")).select(old.columns)
-        latest = pl.concat([kept, at_last.join(kept, on=["symbol", "bar_close"], how="anti")])
-        return latest.filter(pl.col("bar_close") == pl.col("bar_close").max().over("symbol"))
+    @staticmethod
+    def _anchor(old: pl.DataFrame, taken: pl.DataFrame) -> pl.DataFrame:
+        """Return each symbol's last taken bar, with the close it was taken with and its factor of now.
+
+        A bar that the vendor no longer tells of has the factor that an older one leads to: both were re-based
+        alike. A symbol of which no bar is told now is left out; it keeps its last anchor. Before the first
+        journalled bar the engine has the vendor's own, all of one delivery.
+        """
+        key = ["symbol", "bar_close"]
+        common = taken.join(old.select(*key, now="adj_factor"), on=key, how="inner").sort(key)
+        told = common.group_by("symbol").agg(ratio=(pl.col("now") / pl.col("factor")).last())
+        kept = (
+            taken.sort(key)
+            .group_by("symbol")
+            .last()
+            .join(told, on="symbol", how="inner")
+            .join(old.select(*key, now="adj_factor"), on=key, how="left")
+            .with_columns(adj_factor=pl.coalesce("now", pl.col("factor") * pl.col("ratio")))
+            .select(old.columns)
+        )
+        before = old.join(taken, on="symbol", how="anti").sort(key).group_by("symbol").last()
+        return pl.concat([kept, before.select(old.columns)]).sort("symbol")
 
 
 def _corrections(joined: pl.DataFrame) -> list[Event]:

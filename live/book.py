@@ -98,7 +98,7 @@ class Book:
         changed = []
         for order in self._open.values():
             k = column[order.symbol]
-            if order.id in filled:
+            if order.id in filled and not _in_part(order, account, k):
                 now = _filled_now(order, filled[order.id])
             elif order.leg is Leg.ENTRY:
                 now = replace(order, status=Status.LAPSED, sent=True, note=_why(brought.decided[k, 0]))
@@ -158,6 +158,16 @@ def _same(a: Order, b: Order) -> bool:
         x == y or (isinstance(x, float) and isinstance(y, float) and math.isnan(x) and math.isnan(y))
         for x, y in zip(vars(a).values(), vars(b).values(), strict=True)
     )
+
+
+def _in_part(order: Order, account: ac.Account, k: int) -> bool:
+    """Say whether an order that executed shares has some left to close; a simulated broker leaves none."""
+    position, waiting = account.positions[k], account.pending[k]
+    if position[ac.P_QTY] == 0.0 or order.leg is Leg.ENTRY:
+        return False
+    if order.leg is Leg.EXIT:
+        return bool(waiting[ac.Q_EXIT] != 0.0 and waiting[ac.Q_EXIT_DECIDED] == order.bar)
+    return bool(position[ac.P_DECIDED] == order.bar)
 
 
 def _filled_now(order: Order, row: NDArray[np.float64]) -> Order:

@@ -7,7 +7,7 @@ that are refused end it at once, whatever was asked. All of it at our own pace.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final
 
 import stamina
@@ -38,12 +38,19 @@ class Line:
         Our own rate limit; lines of one account share it.
     patience : float
         Seconds after which a question is given up.
+
+    Attributes
+    ----------
+    beat : callable
+        Called in the caller's own thread before each question and each order: whoever must show that it is
+        alive shows it here, however many slow answers follow one another.
     """
 
     def __init__(self, talk: Talk, pace: Pace | None = None, patience: float = _PATIENCE) -> None:
         self._talk = talk
         self._pace = pace or Pace()
         self._patience = patience
+        self.beat: Callable[[], None] = lambda: None
 
     def read(self, path: str, query: Mapping[str, object] | None = None) -> object:
         """Return the decoded answer to a question; None if what was asked for does not exist.
@@ -55,6 +62,7 @@ class Line:
         KeysRefused
             The credentials are not taken.
         """
+        self.beat()
         until = time.monotonic() + self._patience
         reply = Reply(None, None, f"GET {path}: not asked")
         retries = stamina.retry_context(
@@ -83,6 +91,7 @@ class Line:
         self, method: str, path: str, fields: Mapping[str, object] | None, *, urgent: bool = False
     ) -> Reply:
         """Send something, once; `urgent` requests may use what is kept of the rate for them."""
+        self.beat()
         wait = self._pace.take(urgent=urgent)
         if wait > 0.0:
             return Reply(429, None, f"{method} {path}: our own rate limit, {wait:.0f} s to wait", wait)

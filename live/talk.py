@@ -227,12 +227,14 @@ def trading_talk(access: Access, deadline: float = DEADLINE) -> Talk:
     )
 
 
-def data_talk(access: Access) -> Talk:
-    """Return requests to the data host."""
+def data_talk(access: Access, deadline: float = DEADLINE) -> Talk:
+    """Return requests to the data host, each given up after `deadline` seconds."""
     from alpaca.data.historical import StockHistoricalDataClient
 
     key, secret = access.key.get_secret_value(), access.secret.get_secret_value()
-    return Talk(lambda: StockHistoricalDataClient(key, secret, raw_data=True, url_override=access.data))
+    return Talk(
+        lambda: StockHistoricalDataClient(key, secret, raw_data=True, url_override=access.data), deadline
+    )
 
 
 def actions_talk(access: Access) -> Talk:

@@ -7,6 +7,7 @@ fills. Nothing is asked of the network here and nothing is sent: what the strate
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -102,8 +103,14 @@ class ToldBroker:
         if not (closes or entering):
             return bk.T_ADOPTED, 0.0
         if track.purpose is Purpose.EXIT:
-            return bk.T_CLOSED, ac.SIGNAL
-        return bk.T_CLOSED, ac.TARGET if track.kind == "limit" else ac.STOP
+            # Of an exit that nobody waits for any more the shares are taken over, as of nobody's order.
+            waits = account.pending[k, ac.Q_EXIT] != 0.0
+            return (bk.T_CLOSED, ac.SIGNAL) if waits else (bk.T_ADOPTED, 0.0)
+        aimed = track.kind == "limit"
+        level = account.positions[k, ac.P_TARGET if aimed else ac.P_PROTECT]
+        if closes and math.isnan(level):
+            return bk.T_ADOPTED, 0.0
+        return bk.T_CLOSED, ac.TARGET if aimed else ac.STOP
 
 
 def _average(done: Sequence[Done]) -> tuple[Decimal, Decimal]:

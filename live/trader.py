@@ -9,7 +9,9 @@ all that happened. `tick` does what the instant asks for and can be called at an
 4. Bars that are over: the engine takes them, with the fills that were told. Of several, only the latest may
    enter; the others are caught up with.
 5. The desk (`live.desk`) sends what is wanted and may be sent.
-6. The pulse, by which everybody else knows that this process lives.
+6. The pulse, by which everybody else knows that this process lives. It is written by this loop alone, at the
+   end of each tick and before each request, so that neither a row of slow answers silences it nor a thread
+   goes on beating for a loop that hangs.
 
 An answer that does not come ends the tick, not the process: it is told once, and the next tick begins anew.
 What ends the process: credentials that are refused, and a journal or limits that cannot be written, since
@@ -20,6 +22,7 @@ from __future__ import annotations
 
 import os
 import platform
+import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -45,7 +48,7 @@ from live.tracks import utc_text
 from live.transitions import State
 from live.vitals import STOPPED
 from live.world import Picture, World
-from research.errors import KeysRefused, OutputError, Unreachable
+from research.errors import DataError, KeysRefused, OutputError, Unreachable
 
 if TYPE_CHECKING:
     import numpy as np
@@ -58,6 +61,7 @@ if TYPE_CHECKING:
 __all__ = ["Habits", "Trader"]
 
 CONFLICT = "order conflict"
+_BEAT = 2.0  # seconds after which the pulse is written again
 _DAYS = timedelta(days=8)  # of calendar, before and after today
 
 
@@ -150,6 +154,9 @@ class Trader:
         self._telling: set[tuple[str, str, str]] = set()
         self._marks: Marks | None = None
         self._began = datetime.now(UTC)
+        self._beaten = float("-inf")
+        account.beats(self._beat)
+        arrivals.beats(self._beat)
 
     # --- the loop ------------------------------------------------------------------------------
 
@@ -304,13 +311,18 @@ class Trader:
         if not news.blocks:
             self._tell("no bars", f"the vendor has no bar since {last:%Y-%m-%d %H:%M} UTC; waiting", "")
             return False
-        if news.anchor.height:
-            self.runner.engine.reanchor(news.anchor)
-        if len(news.blocks) > 1:
-            text = f"{len(news.blocks) - 1} bars are caught up with; nothing is entered for them"
-            self.runner.journal.tell(Event("catching up", text))
-        for block in news.blocks:
-            self.runner.step(block)
+        try:
+            if news.anchor.height:
+                self.runner.engine.reanchor(news.anchor)
+            if len(news.blocks) > 1:
+                text = f"{len(news.blocks) - 1} bars are caught up with; nothing is entered for them"
+                self._tell("catching up", text, "")
+            for block in news.blocks:
+                self.runner.step(block)
+        except DataError as problem:
+            # The vendor contradicts itself. It may mend that; until then no bar is taken and nothing entered.
+            self._tell("bars refused", str(problem), "")
+            return False
         return True
 
     # --- orders --------------------------------------------------------------------------------
@@ -408,6 +420,14 @@ class Trader:
             self.habits.mode, phase, text,
         )  # fmt: skip
         self.runner.journal.put(lambda db: db.execute(INSERT["pulse"], row))
+        self._beaten = time.monotonic()
+
+    def _beat(self) -> None:
+        """Show that the loop goes on; what it is about stays as the last tick left it."""
+        if time.monotonic() - self._beaten >= _BEAT:
+            at = utc_text(datetime.now(UTC))
+            self.runner.journal.put(lambda db: db.execute("UPDATE pulse SET at = ?", (at,)))
+            self._beaten = time.monotonic()
 
 
 def _utc(instant: np.datetime64) -> datetime:

@@ -15,13 +15,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
+from fractions import Fraction
 from typing import TYPE_CHECKING, Final
 
 from live.account_payloads import AccountFacts, account_of
 from live.findings import Act, Finding, Kind, Policy, Reconciled
+from live.holdings import Holding, same_average
 from live.order_states import Tracked, act
 from live.orders import Leg
-from live.payloads import BrokerOrder, flattened
+from live.payloads import BrokerOrder, BrokerPosition, flattened
 from live.reconcile import reconcile
 from live.risk_context import Purpose
 from live.rows import Event
@@ -35,13 +37,43 @@ if TYPE_CHECKING:
     from live.alpaca import AlpacaAccount, BrokerClock
     from live.orders import Order
 
-__all__ = ["Picture", "World"]
+__all__ = ["Picture", "World", "splits_of"]
 
 # A request that was left behind can still arrive: its deadline, and as long again on the way.
 _GRACE: Final = timedelta(seconds=20)
+_PARTS: Final = 20  # of a share, at most, in a split
 _CHANGES: Final = frozenset({Act.APPLY, Act.ADOPT, Act.FLATTEN})
 _WORDS: Final = {Kind.MISSED_FILL: "executed", Kind.ORDER_MOVED: "order"}  # nothing amiss: so they come in
 _LEG_OF_PURPOSE: Final = {Leg.ENTRY: Purpose.ENTER, Leg.EXIT: Purpose.EXIT, Leg.FLATTEN: Purpose.FLATTEN}
+
+
+def splits_of(held: Mapping[str, Holding], there: Iterable[BrokerPosition]) -> dict[str, Decimal]:
+    """Return the shares that one share became, where a position tells of a split and of nothing else.
+
+    A split changes quantity and average alike, so that what was paid stays what it was; a trade that nobody
+    here knows of changes what was paid. Ratios are those of small whole numbers, such as 2, 3/2 or 1/10.
+
+    Examples
+    --------
+    >>> theirs = BrokerPosition(symbol="IBM", quantity=Decimal(20), average=Decimal(50))
+    >>> splits_of({"IBM": Holding(Decimal(10), Decimal(100))}, [theirs])
+    {'IBM': Decimal('2')}
+    """
+    found: dict[str, Decimal] = {}
+    for position in there:
+        ours = held.get(position.symbol)
+        if ours is None or not (ours.average and position.average and position.quantity):
+            continue
+        if ours.quantity == position.quantity or ours.quantity * position.quantity <= 0:
+            continue
+        grows = ours.average > position.average
+        large, small = (ours.average, position.average) if grows else (position.average, ours.average)
+        ratio = Fraction(large / small).limit_denominator(_PARTS)
+        ratio = ratio if grows else 1 / ratio
+        exact = Decimal(ratio.numerator) / Decimal(ratio.denominator)
+        if ratio != 1 and same_average(ours.average, position.average * exact):
+            found[position.symbol] = exact
+    return found
 
 
 @dataclass(frozen=True)
@@ -115,7 +147,7 @@ class World:
             Read just now.
         now : datetime
         splits : mapping, optional
-            Shares that one share became, announced for today.
+            Shares that one share became; by default read off the positions, as `splits_of` does.
         last_bar : datetime, optional
             Nothing executed is dated before it is over: the account has closed that bar's page.
 
@@ -149,11 +181,14 @@ class World:
             if known is not None and "parent" in known.fields and order.quantity is not None:
                 # The broker sizes the legs that it made itself: as one fills, the other shrinks.
                 orders[order.client_id] = replace(known.order, quantity=order.quantity)
+        positions = self._account.positions()
+        if splits is None:
+            splits = splits_of(self._tracks.holdings, positions)
         return reconcile(
             orders,
             self._tracks.holdings,
             said,
-            self._account.positions(),
+            positions,
             prefix=self._prefix,
             symbols=self._symbols,
             policy=self._policy,
