@@ -1,0 +1,143 @@
+"""What must hold whatever goes wrong, judged from the fake's side: what it accepted, executed, and holds.
+
+In: the fake, the trader's journal, the rules. Out: breaches, each a line. `after_look` is asked after every
+look of the trader, `at_rest` once nothing is wrong any more.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections import Counter
+from datetime import timedelta
+from decimal import Decimal
+
+from live.journal import Journal
+from live.risk_context import Purpose, Rules
+from live.tracks import Tracks
+from live.transitions import State
+from tests.fake_alpaca import FakeAlpaca
+
+PREFIX = "PP-"
+STATES = {
+    "filled": {State.FILLED}, "canceled": {State.CANCELLED}, "expired": {State.EXPIRED},
+    "rejected": {State.REJECTED}, "replaced": {State.REPLACED},
+}  # fmt: skip
+# What the wall clock or this process decides, in tables that are otherwise the seed's alone.
+COLUMNS = {
+    "meta": "key", "bars": "*", "decisions": "*", "orders": "*", "fills": "*", "equity": "*",
+    "executions": "*", "events": "bar, bar_close, kind, symbol, text", "tracked": "*", "holdings": "*",
+    "snapshot": "bar, kernels, sha256", "pulse": "mode, phase, text",
+}  # fmt: skip
+_SPAN = re.compile(r"\d+(\.\d+)?(e-?\d+)? s\b")  # "no end after 1.4998 s"
+
+
+class Judge:
+    """The judge of one run.
+
+    Parameters
+    ----------
+    fake : FakeAlpaca
+    rules : Rules
+    """
+
+    def __init__(self, fake: FakeAlpaca, rules: Rules) -> None:
+        self.fake, self.rules = fake, rules
+        self.breaches: Counter[str] = Counter()
+        self.examples: list[str] = []
+        self._orders_seen = self._entries = 0
+
+    def breach(self, kind: str, text: str) -> None:
+        """Take note of what must not be."""
+        self.breaches[kind] += 1
+        if len(self.examples) < 20:
+            self.examples.append(f"{kind}: {text}")
+
+    def after_look(self, tracks: Tracks, sold_by_hand: set[str]) -> None:
+        """Judge what the last look brought."""
+        orders = self.fake.orders()
+        ours = [o for o in orders if o.client_order_id.startswith(PREFIX)]
+        for order in ours[self._orders_seen :]:
+            if order.client_order_id not in tracks.orders:
+                self.breach("lost", f"order {order.client_order_id} is at the broker, not in the journal")
+            if self.fake.log.accepted[order.client_order_id] > 1:
+                self.breach("duplicate", f"order {order.client_order_id} was accepted twice")
+            self._limits(order, ours, tracks)
+        self._orders_seen = len(ours)
+        for symbol, shares in self.fake.positions().items():
+            if shares < 0 and symbol not in sold_by_hand:
+                self.breach("limit", f"{symbol} is short {shares} in an account that must not be")
+
+    def _limits(self, order, ours, tracks) -> None:
+        """Hold an order that the broker has accepted against the rules."""
+        name = order.client_order_id
+        track = tracks.orders.get(name)
+        minute = [o for o in ours if timedelta(0) <= order.created_at - o.created_at < timedelta(minutes=1)]
+        if len(minute) > self.rules.orders_per_minute and (track and track.purpose is not Purpose.FLATTEN):
+            self.breach("limit", f"{len(minute)} orders in a minute with {name}")
+        if track is None or track.purpose is not Purpose.ENTER:
+            return
+        same = [
+            o.client_order_id
+            for o in ours
+            if (t := tracks.orders.get(o.client_order_id)) is not None
+            and t.purpose is Purpose.ENTER
+            and t.order_id == track.order_id
+            and "parent" not in t.fields
+        ]
+        if len(same) > 1:
+            self.breach("duplicate", f"orders {same} for one decision")
+        quantity, price = Decimal(str(order.qty)), self._close_before(tracks, order)
+        if quantity > self.rules.order_quantity:
+            self.breach("limit", f"{name} of {quantity} shares")
+        if price is not None and quantity * price > self.rules.order_notional:
+            self.breach("limit", f"{name} of {quantity * price} USD")
+        held = Decimal(str(self.fake.positions().get(order.symbol, 0.0)))
+        if price is not None and max(held, quantity) * price > self.rules.position_notional:
+            self.breach("limit", f"{name}: {held} shares, {held * price} USD of {order.symbol}")
+        at_risk = {s for s, q in self.fake.positions().items() if q} | {order.symbol}
+        if len(at_risk) > self.rules.positions:
+            self.breach("limit", f"{sorted(at_risk)} are held")
+
+    @staticmethod
+    def _close_before(tracks: Tracks, order) -> Decimal | None:
+        """Return the last close that the journal had when an order was made."""
+        rows = tracks.journal.rows(
+            "SELECT close FROM bars WHERE symbol = ? AND bar_close <= ? ORDER BY bar DESC LIMIT 1",
+            order.symbol, order.created_at.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        )  # fmt: skip
+        return Decimal(str(rows[0][0])) if rows else None
+
+    def at_rest(self, tracks: Tracks, account: dict[str, float]) -> None:
+        """Judge the end: journal and broker, and the engine's account, tell the same."""
+        there = {o.client_order_id: o for o in self.fake.orders()}
+        for name, track in tracks.orders.items():
+            order = there.get(name)
+            if order is None:
+                if track.order.state not in {State.NEW, State.REFUSED}:
+                    self.breach("lost", f"order {name} ({track.order.state}) is not at the broker")
+                continue
+            ended = STATES.get(order.status, set())
+            if order.open != track.open or not (order.open or track.order.state in ended):
+                self.breach("unequal", f"order {name} is {track.order.state}, at the broker {order.status}")
+            if Decimal(str(order.filled_qty)) != track.order.filled:
+                self.breach("unequal", f"order {name}: {track.order.filled} filled, {order.filled_qty} there")
+        positions = self.fake.exchange.account.positions
+        held = {symbol: h for symbol, h in tracks.holdings.items() if h.quantity}
+        for symbol in sorted(set(held) | {s for s, p in positions.items() if p.qty}):
+            ours, theirs = held.get(symbol), positions.get(symbol)
+            if ours is None or theirs is None or Decimal(str(theirs.qty)) != ours.quantity:
+                self.breach("unequal", f"{symbol}: {ours} held, {theirs} there")
+            elif ours.average is None or abs(float(ours.average) / theirs.average - 1.0) > 1e-4:
+                self.breach("unequal", f"{symbol}: average {ours.average}, {theirs.average} there")
+            if account.get(symbol, 0.0) != (theirs.qty if theirs else 0.0):
+                self.breach("unequal", f"{symbol}: the engine has {account.get(symbol)}, the broker {theirs}")
+
+
+def journal_hash(journal: Journal) -> str:
+    """Return a hash of all that the seed alone decides."""
+    digest = hashlib.sha256()
+    for table, columns in COLUMNS.items():
+        for row in journal.rows(f"SELECT {columns} FROM {table}"):
+            digest.update(_SPAN.sub("# s", repr(row)).encode())
+    return digest.hexdigest()[:16]

@@ -1,0 +1,141 @@
+"""One seed: a market, a trader at the fake over real sockets, mishaps, and what the judge says."""
+
+from __future__ import annotations
+
+import random
+import tempfile
+import time
+import traceback
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from live.findings import Act
+from research.errors import KeysRefused
+from tests.chaos.judge import Judge, journal_hash
+from tests.chaos.market import market
+from tests.chaos.mishaps import Mishaps
+from tests.chaos.process import RULES, Process
+from tests.fake_alpaca import FakeAlpaca
+from tests.live.trading import access
+
+AFTER = 4  # bars in which nothing goes wrong any more
+
+
+@dataclass
+class Outcome:
+    """What one seed brought."""
+
+    seed: int
+    kind: str
+    mishaps: Counter[str] = field(default_factory=Counter)
+    breaches: Counter[str] = field(default_factory=Counter)
+    examples: list[str] = field(default_factory=list)
+    orders: int = 0
+    fills: int = 0
+    looks: int = 0
+    restarts: int = 0
+    digest: str = ""
+    seconds: float = 0.0
+
+
+class Run:
+    """One seed, look by look."""
+
+    def __init__(self, seed: int, bars: int, faults: int, folder: Path) -> None:
+        self.draw = random.Random(seed)
+        daily = seed % 3 == 0
+        self.world = market(self.draw, bars + AFTER, daily=daily, splits=daily)
+        kind = "daily bars, splits" if daily else "minute bars"
+        self.bars, self.out = bars, Outcome(seed, kind)
+        self.at = sorted(self.draw.choices(range(bars), k=faults))
+        self.folder, self.daily = folder, daily
+
+    def run(self) -> Outcome:
+        """Trade, spoil, judge."""
+        began = time.monotonic()
+        world = self.world
+        with FakeAlpaca(world.bars, start=world.start, calendar=world.calendar, seed=self.out.seed) as fake:
+            self.fake, self.judge = fake, Judge(fake, RULES)
+            step = timedelta(days=1) if self.daily else timedelta(minutes=1)
+            self.mishaps = Mishaps(fake, self.draw, step)
+            drift = self.draw.choice((Act.ADOPT, Act.FLATTEN))
+            self.process = Process(access(fake), world.timeframe, self.folder, lambda: fake.now, drift=drift)
+            try:
+                self._live()
+            except Exception:  # noqa: BLE001 - whatever escapes the trader is what the judge wants to know
+                self.judge.breach("exception", traceback.format_exc(limit=-4))
+            self.out.orders, self.out.fills = len(fake.orders()), len(fake.exchange.account.executions)
+            self.out.digest = journal_hash(self.process.journal)
+            self.process.close()
+        self.out.breaches, self.out.examples = self.judge.breaches, self.judge.examples
+        self.out.seconds = time.monotonic() - began
+        return self.out
+
+    def _live(self) -> None:
+        self._look()
+        for i, close in enumerate(self.world.closes[: self.bars]):
+            for at in self._instants(close):
+                for _ in range(self.at.count(i) if at == close else 0):
+                    self._strike(close)
+                if at > self.fake.now:
+                    self.fake.advance_to(at)
+                self._look()
+        self.mishaps.heal(all_of_it=True)
+        for close in self.world.closes[self.bars :]:
+            for at in self._instants(close):
+                self.fake.advance_to(max(at, self.fake.now))
+                self._look()
+        for _ in range(3):
+            self.fake.advance(seconds=25)
+            self._look()
+        self.judge.at_rest(self.process.tracks, self.process.held())
+
+    def _instants(self, close: datetime) -> list[datetime]:
+        """Return when the trader looks around a bar: each is after something that may have filled."""
+        settled = close + timedelta(seconds=3)
+        if not self.daily:
+            return [close, settled + timedelta(seconds=self.draw.choice((0, 4, 30)))]
+        session = self.world.calendar.on(close.date())
+        assert session is not None  # a bar's
+        evening = session.open.replace(hour=1, minute=0)
+        opened = session.open + timedelta(seconds=20)
+        return [
+            evening,
+            evening + timedelta(seconds=5),
+            opened,
+            opened + timedelta(seconds=25),
+            close,
+            settled,
+        ]
+
+    def _strike(self, close: datetime) -> None:
+        if self.draw.random() < 0.12:
+            self.out.mishaps["the process is killed"] += 1
+            self._restart()
+        else:
+            self.out.mishaps[self.mishaps.strike(close)] += 1
+
+    def _restart(self) -> None:
+        before = dict(self.process.tracks.orders)
+        self.process.again()
+        self.out.restarts += 1
+        if self.process.tracks.orders != before:
+            self.judge.breach("lost", "the journal had other orders than the process that ended")
+
+    def _look(self) -> None:
+        self.out.looks += 1
+        try:
+            self.process.trader.tick()
+        except KeysRefused:
+            self.process.limits.reset("credentials", by="chaos", why="the keys are good", at=self.fake.now)
+            self._restart()
+        self.mishaps.heal()
+        self.judge.after_look(self.process.tracks, self.mishaps.by_hand)
+
+
+def run(seed: int, bars: int, faults: int) -> Outcome:
+    """Run one seed in a folder of its own."""
+    with tempfile.TemporaryDirectory() as folder:
+        return Run(seed, bars, faults, Path(folder)).run()
