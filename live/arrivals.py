@@ -98,12 +98,20 @@ class Arrivals:
         taken = self._taken(back)
         joined = old.join(taken, on=["symbol", "bar_close"], how="inner", suffix="_taken")
         events = [Event("bar refused", fault) for fault in told.faults]
-        events += _corrections(joined)
+        events = self._news(events + _corrections(joined))
         blocks = [
             block.sort("symbol")
             for _, block in new.sort("bar_close").group_by("bar_close", maintain_order=True)
         ]
         return News(blocks, self._anchor(old, taken), events)
+
+    def _news(self, events: list[Event]) -> list[Event]:
+        """Return those that the journal does not have yet: what is wrong with a bar is seen at each question."""
+        if not events:
+            return []
+        rows = self._journal.rows("SELECT text FROM events WHERE kind IN ('bar refused', 'corrected bar')")
+        known = {text for (text,) in rows}
+        return [event for event in events if event.text not in known]
 
     def _back(self, last: datetime) -> datetime:
         """Return since when bars are asked for again; the last one of each symbol is among them."""

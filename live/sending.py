@@ -101,8 +101,9 @@ class Sender:
         _require_same(wanted, fields)  # before it is written down
         known = self._tracks.orders.get(wanted.client_id)
         order = Tracked(wanted.client_id, wanted.symbol, wanted.side, wanted.quantity)
-        if known is not None and known.order.state is State.NEW:
-            order = known.order  # asked for and definitely not there: sent again under its id
+        if known is not None and known.order.state is not State.NEW:
+            order = known.order  # which refuses to be sent twice
+        # One that was asked for and is definitely not there is sent anew under its id, of the shares of now.
         track = Track(act(order, Happening.SENDING).order, order_id, wanted.purpose, fields, context.now)
         self._tracks.put(track)
         said = send_admitted(self._account, admitted, fields)

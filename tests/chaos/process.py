@@ -73,7 +73,7 @@ class Process:
 
     def __init__(
         self, known: Access, timeframe: str, folder: Path, clock=None, *, drift: Act = Act.ADOPT,
-        patience: float = 1.5, deadline: float = 1.5, now: datetime | None = None,
+        patience: float = 3.0, deadline: float = 1.0, now: datetime | None = None,
     ) -> None:  # fmt: skip
         self.known, self.folder, self.patience, self.deadline = known, folder, patience, deadline
         self.clock = clock
