@@ -106,7 +106,7 @@ class Arrivals:
         return News(blocks, self._anchor(old, taken), events)
 
     def _news(self, events: list[Event]) -> list[Event]:
-        """Return those that the journal does not have yet: what is wrong with a bar is seen at each question."""
+        """Return those that the journal does not have: what is wrong with a bar is seen at each question."""
         if not events:
             return []
         rows = self._journal.rows("SELECT text FROM events WHERE kind IN ('bar refused', 'corrected bar')")
