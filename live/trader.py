@@ -251,6 +251,7 @@ class Trader:
             rows = self._account.calendar(first, (clock.now + _DAYS).date())
             self._schedule = Schedule.of(rows, LENGTHS[self.habits.timeframe])
             self._assets = {s: asset_of(self._account.asset(s)) for s in self.runner.engine.symbols}
+            self._beat()  # that line is none of the two that do so
             self._splits = self._splits_on(day)
             self._asked_on = today
         return self._schedule

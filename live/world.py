@@ -147,7 +147,7 @@ class World:
             Read just now.
         now : datetime
         splits : mapping, optional
-            Shares that one share became; by default read off the positions, as `splits_of` does.
+            Shares that one share became, announced for today; others are read off the positions.
         last_bar : datetime, optional
             Nothing executed is dated before it is over: the account has closed that bar's page.
 
@@ -182,8 +182,7 @@ class World:
                 # The broker sizes the legs that it made itself: as one fills, the other shrinks.
                 orders[order.client_id] = replace(known.order, quantity=order.quantity)
         positions = self._account.positions()
-        if splits is None:
-            splits = splits_of(self._tracks.holdings, positions)
+        splits = splits_of(self._tracks.holdings, positions) | dict(splits or {})
         return reconcile(
             orders,
             self._tracks.holdings,
