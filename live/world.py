@@ -167,10 +167,20 @@ class World:
             clock,
             facts,
             found.findings,
-            frozenset(found.locked | {t.order.symbol for t in self._tracks.open() if not t.order.broker_id}),
+            self._locked(found),
             found.halted,
             found.flatten,
         )
+
+    def _locked(self, found: Reconciled) -> frozenset[str]:
+        """Return the symbols of which nothing may be sent.
+
+        Of a drift that nobody has decided about, the journal's shares may not be there any more: an order to
+        protect or to exit them could open a position.
+        """
+        unnamed = {t.order.symbol for t in self._tracks.open() if not t.order.broker_id}
+        drifted = {f.symbol for f in found.findings if f.act is Act.HALT}
+        return frozenset((found.locked | unnamed | drifted) - {""})
 
     def _compared(
         self, said: list[BrokerOrder], splits: Mapping[str, Decimal] | None, *, again: bool

@@ -91,6 +91,24 @@ def test_after_the_reset_what_was_closed_is_a_drift_and_goes_by_policy(fake, flo
     assert [o for o in fake.orders() if o.open] == []
 
 
+def test_while_a_drift_halts_nothing_of_its_symbol_is_sent(bars, tmp_path):
+    # Shorts are allowed: a stop for shares that are gone would open one.
+    with market(bars, START, multiplier=2.0) as fake:
+        floor = Floor(fake, tmp_path, Request("adaptive_momentum", SYMBOLS))
+        floor.sessions(1)
+        fake.advance_to("2010-01-06T15:00")
+        floor.tick(times=2)
+        floor.limits.latch(KILL, "by hand", datetime.now(UTC))
+        assert wound(fake, flatten=True, since=since(floor))[0] == []
+        floor.limits.reset(KILL, by="jane", why="all is well", at=datetime.now(UTC))
+        sent = fake.log.count("POST /v2/orders")
+        floor.tick(times=3)
+        floor.sessions(2)
+        assert fake.log.count("POST /v2/orders") == sent
+        assert fake.positions() == {}
+        floor.close()
+
+
 def test_a_trader_that_ends_as_it_should_says_goodbye(fake, floor):
     ticks: list[float] = []
     floor.trader.run(stop=lambda: len(ticks) > 1, wait=ticks.append, poll=0.1, on_tick=lambda: None)
