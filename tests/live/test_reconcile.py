@@ -200,6 +200,11 @@ def test_holes_in_words():
     assert found.findings[-1] == Finding(Kind.QUANTITY, Act.ASK, "IBM", "", text)
 
 
+def test_all_that_could_not_be_read_of_an_order_without_an_id_is_told():
+    found = met([], {}, [an_order("", qty="a lot", filled_qty="many", client_order_id=None)])
+    assert [f.text for f in found.findings] == ["qty was 'a lot'; filled_qty was 'many'"]
+
+
 def test_an_answer_that_is_no_list_is_a_hole():
     found = reconcile(
         {}, {"IBM": Holding(D(10), D(100))}, orders_of({"message": "later"}), positions_of(None),

@@ -42,6 +42,13 @@ def test_a_position_in_a_symbol_that_is_not_ours(act):
     assert found.holdings == found.flatten == {}
 
 
+def test_a_position_in_a_symbol_that_is_ours_no_more_leaves_our_holdings():
+    held = {"XYZ": Holding(D(5), D(10)), "IBM": Holding(D(10), D(100))}
+    found = met([], held, [], [a_position("XYZ", "7"), a_position()])
+    assert [(f.kind, f.symbol) for f in found.findings] == [(Kind.FOREIGN_POSITION, "XYZ")]
+    assert found.holdings == {"IBM": Holding(D(10), D(100))}
+
+
 def test_what_an_open_order_may_explain_is_read_again():
     said = [an_order()]
     for quantity, explained in (("1", True), ("9", True), ("10", True), ("11", False)):
