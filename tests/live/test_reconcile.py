@@ -40,6 +40,7 @@ def test_a_missed_fill_is_booked():
     assert [f.text for f in found.findings] == [
         "order XX-1 executed 10 shares at 100.5000", "order XX-1 was live, is filled",
     ]  # fmt: skip
+    assert {f.client_id for f in found.findings} == {"XX-1"}
     assert found.executions == [("XX-1", Execution(D(10), D("100.5")))]
     assert found.holdings == {"IBM": Holding(D(10), D("100.5"))}
     assert found.orders["XX-1"].state is State.FILLED
