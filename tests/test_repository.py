@@ -189,7 +189,7 @@ GOING_ON = {
     "live/runner.py": "the outermost loop",
     "live/trader.py": "the outermost loop",
     "live/deadline.py": "a thread hands what was raised to its caller",
-    "research/simulation/study.py": "what a strategy raises for a cell is its reason, the others run",
+    "research/simulation/needs.py": "what a strategy raises for a cell is its reason, the others run",
     "research/simulation/chunks.py": "a cell that raises is recorded with its reason, the others run",
 }
 

@@ -11,13 +11,16 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+
 from research.features import formulas as f
 from research.features.catalogue import LONGEST_WINDOW, Feature, feature, statistic
 from research.features.nodes import Row
 from research.features.table import TABLE
 from research.kernels.compared import HELD
 
-__all__ = ["PARTS", "Recipe", "recipe"]
+__all__ = ["PARTS", "Pairs", "Recipe", "pairs", "recipe"]
 
 # What each family of pairs, such as "sma_{a}_{b}", compares, by the front of its names.
 PARTS: Final[Mapping[str, Callable[[int], Row]]] = MappingProxyType(
@@ -46,7 +49,25 @@ class Recipe(NamedTuple):
     lookback: int
 
 
-class _Pairs(NamedTuple):
+class Pairs(NamedTuple):
+    """Recipes of M features of one family.
+
+    Attributes
+    ----------
+    rows : tuple of Feature
+        All rows that they compare.
+    recipes : (M, 4) int64
+        As `research.kernels.compared` reads them: code, parameter, places of two of the rows.
+    lookback : (M,) int64
+        Bars before each feature's first value.
+    """
+
+    rows: tuple[Feature, ...]
+    recipes: NDArray[np.int64]
+    lookback: NDArray[np.int64]
+
+
+class _Family(NamedTuple):
     """A family of pairs: the smallest window that has a meaning, and what all of its recipes share."""
 
     least: int
@@ -55,13 +76,13 @@ class _Pairs(NamedTuple):
     history: int
 
 
-def _families() -> dict[str, _Pairs]:
+def _families() -> dict[str, _Family]:
     made = {}
     lines = {line.pattern: line for family in TABLE.values() for line in family}
     for front in PARTS:
         line = lines[f"{front}_{{a}}_{{b}}"]
         step = line.expression(20, 50).step
-        made[front] = _Pairs(line.least, step.code, step.params[0] if step.params else 0, step.history)
+        made[front] = _Family(line.least, step.code, step.params[0] if step.params else 0, step.history)
     return made
 
 
@@ -110,3 +131,35 @@ def recipe(name: str) -> Recipe:
             return Recipe(pair.code, pair.param, (one[1], other[1]), pair.history + back)
     whole = feature(name)
     return Recipe(HELD, 0, (whole,), whole.lookback)
+
+
+def pairs(front: str, one: NDArray[np.int64], other: NDArray[np.int64]) -> Pairs | None:
+    """Return the recipes of many pairs of windows at once.
+
+    Parameters
+    ----------
+    front : str
+        What their names begin with, such as "sma_cross".
+    one, other : (M,) int64
+        Windows.
+
+    Returns
+    -------
+    Pairs or None
+        None where there is no such family, or where it lacks one of the pairs: ask `recipe` why.
+
+    Examples
+    --------
+    >>> pairs("sma_cross", np.array([5, 5]), np.array([20, 60])).lookback.tolist()
+    [20, 60]
+    """
+    windows = np.unique(np.concatenate([one, other]))
+    sides = [_side(front, str(n)) for n in windows.tolist()] if front in _FAMILIES else [None]
+    found = tuple(side[1] for side in sides if side is not None)
+    if len(found) < len(sides) or not (one < other).all():
+        return None
+    family, back = _FAMILIES[front], np.array([row.lookback for row in found], dtype=np.int64)
+    a, b = np.searchsorted(windows, one), np.searchsorted(windows, other)
+    recipes = np.empty((one.size, 4), dtype=np.int64)
+    recipes[:, 0], recipes[:, 1], recipes[:, 2], recipes[:, 3] = family.code, family.param, a, b
+    return Pairs(found, recipes, family.history + np.maximum(back[a], back[b]))

@@ -20,9 +20,14 @@ HELD = 0  # no step at all: the feature is the first of its rows
 
 @njit
 def compare_nb(
-    recipe: NDArray[np.int64], rows: NDArray[np.float64], lead: int, out: NDArray[np.float64], k: int
+    recipe: NDArray[np.int64],
+    rows: NDArray[np.float64],
+    lead: int,
+    begin: int,
+    out: NDArray[np.float64],
+    k: int,
 ) -> None:
-    """Make one feature.
+    """Make one feature, of some bars that follow each other.
 
     Parameters
     ----------
@@ -31,23 +36,27 @@ def compare_nb(
     rows : (R, lead + T) float64
         Statistics and features that are held.
     lead : int
-        Bars of `rows` before the first of `out`, 0 or 1.
-    out : (K, T) float64
-        Row `k` is written.
+        Bars of `rows` before the first that may trade, 0 or 1.
+    begin : int
+        The first bar to make, counted from the first that may trade.
+    out : (K, M) float64
+        Row `k` is written: bars begin … begin + M − 1.
     """
-    code, a, b = recipe[0], recipe[2], recipe[3]
-    n_bars = out.shape[1]
+    code, first, n_bars = recipe[0], lead + begin, out.shape[1]
+    last = first + n_bars
+    # Cut first and counted from 0: an index that might be negative keeps a loop from vectorising.
+    one, other, to = rows[recipe[2]], rows[recipe[3]], out[k]
     if code == do.OVER:
-        minus = float(recipe[1])
-        for i in range(n_bars):
-            out[k, i] = ratio_nb(rows[a, lead + i], rows[b, lead + i], minus)
+        minus, a, b = float(recipe[1]), one[first:last], other[first:last]
+        for i in range(to.size):
+            to[i] = ratio_nb(a[i], b[i], minus)
     elif code == do.CROSS:
-        if n_bars > 0 and lead == 0:
-            out[k, 0] = np.nan  # nobody knows the side before a symbol's first bar
-        for i in range(1 - lead, n_bars):
-            j = lead + i
-            before = side_nb(rows[a, j - 1], rows[b, j - 1])
-            out[k, i] = crossed_nb(before, side_nb(rows[a, j], rows[b, j]))
+        unknown = 1 if first == 0 and n_bars > 0 else 0
+        to[:unknown] = np.nan  # nobody knows the side before a symbol's first bar
+        before, after = first + unknown - 1, first + unknown
+        was_one, was_other = one[before : last - 1], other[before : last - 1]
+        is_one, is_other, made = one[after:last], other[after:last], to[unknown:]
+        for i in range(made.size):
+            made[i] = crossed_nb(side_nb(was_one[i], was_other[i]), side_nb(is_one[i], is_other[i]))
     else:
-        for i in range(n_bars):
-            out[k, i] = rows[a, lead + i]
+        to[:] = one[first:last]

@@ -1,7 +1,7 @@
 """One cell of a sweep over one symbol: its account walked, settled, and forgotten.
 
-In: one symbol's bars, what a strategy chose at each close, and a cell's parameters of size and
-protection. Out: its row of sums (`research.kernels.sums`), its equity, or its orders.
+In: one symbol's bars, what a strategy wants at which close (`research.kernels.events`), and a cell's
+parameters of size and protection. Out: its row of sums (`research.kernels.sums`), its equity, or its orders.
 
 An account that holds nothing and waits for nothing is not walked: it goes on at the next
 close that wants to enter. One that holds, in a bar in which nothing is reached and nothing decided, is held
@@ -19,10 +19,18 @@ from research.kernels import account as ac
 from research.kernels import signals as sg
 from research.kernels.account import Account
 from research.kernels.account_rows import ORDER, PENDING, POSITION, TOTALS, Position
+from research.kernels.events import (
+    ENTRIES,
+    LONG_EXITS,
+    N_LISTS,
+    SHORT_EXITS,
+    actions_nb,
+    end_events_nb,
+    events_nb,
+)
 from research.kernels.fills import enter_nb, tighter_nb
 from research.kernels.jit import njit
 from research.kernels.one_symbol import (
-    closes_nb,
     decide_exit_nb,
     free_cash_nb,
     inside_bar_nb,
@@ -30,72 +38,41 @@ from research.kernels.one_symbol import (
     size_entry_nb,
     wait_nb,
 )
-from research.kernels.settle import (
-    B_CLOSE,
-    B_DIVIDEND,
-    B_HIGH,
-    B_LOW,
-    B_OPEN,
-    B_SPLIT,
-    calm_nb,
-    settle_nb,
-)
+from research.kernels.settle import B_CLOSE, B_DIVIDEND, B_HIGH, B_LOW, B_OPEN, B_SPLIT, settle_nb
 from research.kernels.signals import size_at_nb
 from research.kernels.sums import Sums
 
-__all__ = ["cell_nb", "entries_nb", "held_nb", "ride_nb", "ride_sized_nb"]
+__all__ = ["cell_nb", "held_nb", "ride_nb", "ride_signals_nb"]
+
+_EITHER = 2.0  # the exit signal that closes a position of either sign
 
 
 @njit
-def entries_nb(chosen: NDArray[np.float64], ahead: NDArray[np.int32]) -> None:
-    """Say for each close which is the next, itself included, that wants to enter; T is none.
-
-    Parameters
-    ----------
-    chosen : (N_SIGNALS, T) float64
-        Its rows ENTRY, EXIT and GATE are read.
-    ahead : (T + 1,) int32
-        Written.
-    """
-    n_bars = chosen.shape[1]
-    ahead[n_bars] = following = n_bars
-    for j in range(n_bars - 1, -1, -1):
-        side = chosen[sg.ENTRY, j]
-        # Most closes want nothing, so this is asked first; a side that is NaN wants nothing either.
-        if side != 0.0 and side == side and chosen[sg.GATE, j] == 0.0:
-            if not closes_nb(chosen[sg.EXIT, j], side):
-                following = j
-        ahead[j] = following
-
-
-@njit
-def held_nb(p: Position, bars: NDArray[np.float64], chosen: NDArray[np.float64], begin: int, end: int) -> int:
+def held_nb(p: Position, bars: NDArray[np.float64], begin: int, end: int) -> int:
     """Hold a position through bars from `begin` in which nothing is reached and nothing decided.
 
     Its trailing stop moves as `fills.ratchet_nb` moves it. Returns the first bar that is not like that: one
-    that reaches a level, closes by signal or time limit, or has a split or a dividend; or `end`.
+    that reaches a level, or its time limit; or `end`.
 
     Parameters
     ----------
     p : row of POSITION
         Held, with no exit waiting; changed in place.
     bars : (N_BARS, T) float64
-    chosen : (N_SIGNALS, T) float64
-        Row EXIT is read.
     begin, end : int
-        Bars.
+        Bars, of which none closes by signal, or has a split or a dividend that is paid.
     """
-    i, until = begin, calm_nb(bars, begin, end)
-    long, side = p.qty > 0.0, 1.0 if p.qty > 0.0 else -1.0
+    i = begin
+    long = p.qty > 0.0
     protect, target, trail, peak, held, limit = p.protect, p.target, p.trail, p.peak, p.held, p.limit
-    while i < until:
+    while i < end:
         price, high, low = bars[B_OPEN, i], bars[B_HIGH, i], bars[B_LOW, i]
         if long:
             if protect >= price or price >= target or low <= protect or high >= target:
                 break
         elif protect <= price or price <= target or high >= protect or low <= target:
             break
-        if closes_nb(chosen[sg.EXIT, i], side) or held + 1.0 >= limit:
+        if held + 1.0 >= limit:
             break
         held += 1.0
         if trail == trail:
@@ -112,16 +89,14 @@ def held_nb(p: Position, bars: NDArray[np.float64], chosen: NDArray[np.float64],
 
 
 @njit
-def ride_nb(
+def ride_signals_nb(
     account: Account,
     bars: NDArray[np.float64],
-    chosen: NDArray[np.float64],
-    sized: NDArray[np.float64],
-    ahead: NDArray[np.int32],
+    signals: NDArray[np.float64],
     execution: NDArray[np.float64],
     orders: NDArray[np.float64],
 ) -> int:
-    """Walk a new account over all bars of its one symbol.
+    """Walk a new account over all bars of its one symbol, by whole signals; returns the orders.
 
     Parameters
     ----------
@@ -129,46 +104,47 @@ def ride_nb(
         Of one symbol, with cash and nothing else; changed in place.
     bars : (N_BARS, T) float64
         Rows of `settle.BARS`, without a gap.
-    chosen, sized : (N_SIGNALS, T) float64
-        Rows of `signals`: ENTRY, EXIT and GATE are read of the first, the others of the second.
-    ahead : (T + 1,) int32
-        From `entries_nb`.
+    signals : (N_SIGNALS, T) float64
     execution : (N_EXECUTION,) float64
     orders : (2·T, N_ORDER) float64
         Written from the front.
-
-    Returns
-    -------
-    int
-        Orders.
     """
-    return ride_sized_nb(
-        account, bars, chosen, np.empty((0, 0)), np.empty(0), sized, ahead, execution, orders
-    )
+    n_bars = bars.shape[1]
+    actions, events = np.empty(n_bars + 1, dtype=np.int32), np.empty((N_LISTS, n_bars + 1), dtype=np.int32)
+    counts = np.zeros(N_LISTS, dtype=np.int64)
+    actions_nb(bars, execution, actions)
+    events_nb(signals, 0, events, counts)
+    end_events_nb(events, counts, n_bars)
+    none = np.empty(0)
+    return ride_nb(account, bars, actions, events, np.empty((0, 0)), none, signals, execution, orders)
 
 
 @njit
-def ride_sized_nb(
+def ride_nb(
     account: Account,
     bars: NDArray[np.float64],
-    chosen: NDArray[np.float64],
+    actions: NDArray[np.int32],
+    events: NDArray[np.int32],
     shared: NDArray[np.float64],
     params: NDArray[np.float64],
     sized: NDArray[np.float64],
-    ahead: NDArray[np.int32],
     execution: NDArray[np.float64],
     orders: NDArray[np.float64],
 ) -> int:
-    """Walk as `ride_nb` does; where `params` are given, size each entry as it is taken.
+    """Walk as `ride_signals_nb` does, by events; where `params` are given, size each entry as it is taken.
 
     Parameters
     ----------
+    actions : (T + 1,) int32
+        From `events.actions_nb`.
+    events : (N_LISTS, T + 1) int32
+        From `events.events_nb`, ended.
     shared : (K, T) float64
         The features that `signals.size_at_nb` reads, and others.
     params : (P,) float64
         The cell's parameters; of length 0 where `sized` holds what they make of all closes.
     sized : (N_SIGNALS, 1 or T) float64
-        Scratch, or as of `ride_nb`.
+        Scratch, or signals of which weight and protection are read.
     """
     slippage, commission = execution[ac.X_SLIPPAGE], execution[ac.X_COMMISSION]
     fractional = execution[ac.X_FRACTIONAL] != 0.0
@@ -178,15 +154,26 @@ def ride_sized_nb(
     p, q = account.positions.view(POSITION)[0, 0], account.pending.view(PENDING)[0, 0]
     records = orders.view(ORDER)
     n_bars = bars.shape[1]
+    entry = leave = cover = 0  # places in the lists, of the first bar that has not passed
     n = i = 0
     while i < n_bars:
         if p.qty == 0.0 and q.qty == 0.0:
-            i = ahead[i]
+            while events[ENTRIES, entry] < 2 * i:
+                entry += 1
+            i = events[ENTRIES, entry] >> 1
             if i == n_bars:
                 break
         else:
             if p.qty != 0.0 and q.exit == 0.0:
-                i = held_nb(p, bars, chosen, i, n_bars)
+                if p.qty > 0.0:
+                    while events[LONG_EXITS, leave] < i:
+                        leave += 1
+                    closes = events[LONG_EXITS, leave]
+                else:
+                    while events[SHORT_EXITS, cover] < i:
+                        cover += 1
+                    closes = events[SHORT_EXITS, cover]
+                i = held_nb(p, bars, i, min(closes, actions[i]))
                 if i == n_bars:
                     break
             total.bars = float(i)
@@ -206,23 +193,35 @@ def ride_sized_nb(
                     records[n, 0],
                 )  # fmt: skip
         if p.qty != 0.0:
-            decide_exit_nb(p, q, chosen[sg.EXIT, i], float(i))
-        elif ahead[i] == i:
-            at = i
-            if params.size > 0:
-                at = 0
-                size_at_nb(shared, params, i, sized, at)
-            p.mark = bars[B_CLOSE, i]
-            total.equity = total.cash
-            _, shares = size_entry_nb(
-                account, total, p, chosen[sg.ENTRY, i], sized[sg.WEIGHT, at], bars[B_CLOSE, i], fractional,
-                allow_short, True,
-            )  # fmt: skip
-            if shares != 0.0:
-                wait_nb(
-                    q, shares, sized[sg.STOP, at], sized[sg.TARGET, at], sized[sg.TRAIL, at],
-                    sized[sg.LIMIT, at], float(i),
+            if p.qty > 0.0:
+                while events[LONG_EXITS, leave] < i:
+                    leave += 1
+                closing = events[LONG_EXITS, leave] == i
+            else:
+                while events[SHORT_EXITS, cover] < i:
+                    cover += 1
+                closing = events[SHORT_EXITS, cover] == i
+            decide_exit_nb(p, q, _EITHER if closing else 0.0, float(i))
+        else:
+            while events[ENTRIES, entry] < 2 * i:
+                entry += 1
+            if events[ENTRIES, entry] >> 1 == i:
+                side = -1.0 if events[ENTRIES, entry] & 1 else 1.0
+                at = i
+                if params.size > 0:
+                    at = 0
+                    size_at_nb(shared, params, i, sized, at)
+                p.mark = bars[B_CLOSE, i]
+                total.equity = total.cash
+                _, shares = size_entry_nb(
+                    account, total, p, side, sized[sg.WEIGHT, at], bars[B_CLOSE, i], fractional,
+                    allow_short, True,
                 )  # fmt: skip
+                if shares != 0.0:
+                    wait_nb(
+                        q, shares, sized[sg.STOP, at], sized[sg.TARGET, at], sized[sg.TRAIL, at],
+                        sized[sg.LIMIT, at], float(i),
+                    )  # fmt: skip
         i += 1
     return n
 
@@ -232,11 +231,11 @@ def cell_nb(
     account: Account,
     blank: Account,
     bars: NDArray[np.float64],
-    chosen: NDArray[np.float64],
+    actions: NDArray[np.int32],
+    events: NDArray[np.int32],
     shared: NDArray[np.float64],
     params: NDArray[np.float64],
     sized: NDArray[np.float64],
-    ahead: NDArray[np.int32],
     execution: NDArray[np.float64],
     orders: NDArray[np.float64],
     sums: Sums,
@@ -250,8 +249,8 @@ def cell_nb(
         Scratch.
     blank : Account
         Of one symbol, as each account begins.
-    bars, chosen, shared, params, sized, ahead, execution, orders
-        As of `ride_sized_nb`; orders is scratch.
+    bars, actions, events, shared, params, sized, execution, orders
+        As of `ride_nb`; orders is scratch.
     sums : row of SUMS
         Zeros; written.
     equity : (T,) float64
@@ -260,5 +259,5 @@ def cell_nb(
     account.totals[:] = blank.totals
     account.positions[:] = blank.positions
     account.pending[:] = blank.pending
-    n = ride_sized_nb(account, bars, chosen, shared, params, sized, ahead, execution, orders)
+    n = ride_nb(account, bars, actions, events, shared, params, sized, execution, orders)
     settle_nb(orders, 0, n, blank.totals[ac.A_CASH], bars, execution, sums, equity)

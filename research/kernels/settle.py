@@ -27,7 +27,7 @@ from research.kernels.sums import (
     trip_nb,
 )
 
-__all__ = ["BARS", "calm_nb", "hold_nb", "settle_all_nb", "settle_nb"]
+__all__ = ["BARS", "hold_nb", "settle_all_nb", "settle_nb"]
 
 # Rows of one symbol's bars, (N_BARS, T), in one array, since each array costs a kernel's caller time.
 BARS = ("open", "high", "low", "close", "split", "dividend")
@@ -113,8 +113,8 @@ def settle_nb(
             equity[i] = worth
         i += 1
         if p.qty != 0.0:
-            # Until the next order, split or dividend the account only holds.
-            until = calm_nb(bars, i, int(orders[k, ac.O_BAR]) if k < end else n_bars)
+            # Until the next order, split or paid dividend the account only holds.
+            until = calm_nb(bars, dividends, i, int(orders[k, ac.O_BAR]) if k < end else n_bars)
             marks_nb(sums, total.cash, p.qty, close, i, until)
             if equity.size > 0:
                 for j in range(i, until):
@@ -124,10 +124,10 @@ def settle_nb(
 
 
 @njit
-def calm_nb(bars: NDArray[np.float64], begin: int, end: int) -> int:
-    """Return the first of the bars begin … end − 1 with a split or a dividend, or `end`."""
+def calm_nb(bars: NDArray[np.float64], dividends: bool, begin: int, end: int) -> int:
+    """Return the first of the bars begin … end − 1 with a split, or a dividend that is paid, or `end`."""
     for i in range(begin, end):
-        if bars[B_SPLIT, i] != 1.0 or bars[B_DIVIDEND, i] != 0.0:
+        if bars[B_SPLIT, i] != 1.0 or (dividends and bars[B_DIVIDEND, i] != 0.0):
             return i
     return end
 

@@ -62,13 +62,16 @@ def known_nb(features: NDArray[np.float64], j: int) -> bool:
 def unknown_nb(features: NDArray[np.float64], out: NDArray[np.float64]) -> None:
     """Write 1 to row GATE of every column where a feature is still in its warm-up, else 0.
 
-    What `known_nb` says of one column, feature by feature, so that the loops vectorise.
+    What `known_nb` says of one column, two features at a time, so that the loops vectorise.
     """
     for j in range(features.shape[1]):
         out[GATE, j] = 0.0
-    for k in range(features.shape[0]):
+    last = features.shape[0] - 1
+    for k in range(0, last + 1, 2):
+        other = min(k + 1, last)
         for j in range(features.shape[1]):
-            out[GATE, j] = out[GATE, j] if features[k, j] == features[k, j] else 1.0
+            known = (features[k, j] == features[k, j]) & (features[other, j] == features[other, j])
+            out[GATE, j] = out[GATE, j] if known else 1.0
 
 
 @njit
@@ -124,9 +127,8 @@ def choose_nb(side: float, closes: float, gate: float, out: NDArray[np.float64],
 
     A side that `closes` would close at once is no entry: exit wins.
     """
-    if side != 0.0 and (closes == side or closes == 2.0):
-        side = 0.0
-    out[ENTRY, j] = side
+    # Without a branch, so that a strategy's loop vectorises.
+    out[ENTRY, j] = 0.0 if (side != 0.0) & ((closes == side) | (closes == 2.0)) else side
     out[EXIT, j] = closes
     out[GATE, j] = gate
 

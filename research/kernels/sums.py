@@ -127,8 +127,9 @@ def marks_nb(s: Sums, cash: float, qty: float, close: NDArray[np.float64], begin
         beyond = gain - shift
         rise += beyond
         square += beyond * beyond
-        if gain < 0.0:
-            downside += gain * gain
+        # Without a branch: the sign of a day's return is a coin that no processor guesses.
+        fall = gain if gain < 0.0 else 0.0
+        downside += fall * fall
         if equity >= peak:
             if below > 0.0:
                 s.peak, s.trough, s.below = peak, trough, below
@@ -141,8 +142,7 @@ def marks_nb(s: Sums, cash: float, qty: float, close: NDArray[np.float64], begin
         worth += equity
         exposure = exposure_nb(held, equity)
         exposed += exposure
-        if exposure != 0.0:
-            invested += 1.0
+        invested += 1.0 if exposure != 0.0 else 0.0
         last = equity
     s.bars += float(end - begin)
     s.last, s.shift, s.rise, s.square, s.downside = last, shift, rise, square, downside

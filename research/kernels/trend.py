@@ -33,14 +33,18 @@ def ratio_nb(a: float, b: float, minus: float) -> float:
 @inlined
 def side_nb(fast: float, slow: float) -> float:
     """Side of one average against another: 1 below, 2 equal, 3 above; 0 where one is not known."""
-    return 3.0 if fast > slow else (1.0 if fast < slow else (2.0 if fast == slow else 0.0))
+    # One condition at a time, so that a loop over many bars vectorises.
+    side = 3.0 if fast > slow else 0.0
+    side = 1.0 if fast < slow else side
+    return 2.0 if fast == slow else side
 
 
 @inlined
 def crossed_nb(before: float, now: float) -> float:
     """Crossing between two sides: +1 upwards, −1 downwards, else 0; NaN where one is not known."""
-    crossed = 1.0 if now == 3.0 and before < 3.0 else (-1.0 if now == 1.0 and before > 1.0 else 0.0)
-    return np.nan if before == 0.0 or now == 0.0 else crossed
+    crossed = 1.0 if (now == 3.0) & (before < 3.0) else 0.0
+    crossed = -1.0 if (now == 1.0) & (before > 1.0) else crossed
+    return np.nan if (before == 0.0) | (now == 0.0) else crossed
 
 
 @inlined

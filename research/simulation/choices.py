@@ -17,11 +17,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from research.errors import BadValue, UnknownName
+from research.strategies.declared import Below
 
-__all__ = ["Constraint", "Point", "allowed", "answers"]
+__all__ = ["Constraint", "Point", "allowed", "answers", "cases"]
 
 I64 = NDArray[np.int64]
 A = TypeVar("A")
+
+_COUNTED = 1 << 16  # possible cases, beside one per combination, that are numbered without sorting
 
 
 class Point(Mapping[str, float]):
@@ -91,11 +94,7 @@ def answers(
     seen: set[str] = set()
     while True:
         looked = [name for name in names if name in seen]
-        code = np.zeros(len(digits[0]), dtype=np.int64)
-        for k, name in enumerate(names):
-            if name in looked:
-                code = code * len(axes[name]) + digits[k]
-        _, first, case = np.unique(code, return_index=True, return_inverse=True)
+        first, case = cases(looked, axes, digits)
         told: list[A] = []
         count = len(seen)
         columns = [axes[name][digits[k][first]].tolist() for k, name in enumerate(names)]
@@ -109,6 +108,42 @@ def answers(
                     break  # it looks at more than was thought: more cases are to be told apart
         else:
             return told, case
+
+
+def cases(
+    looked: Sequence[str], axes: Mapping[str, NDArray[np.float64]], digits: Sequence[I64]
+) -> tuple[I64, I64]:
+    """Tell combinations apart by some of the axes alone.
+
+    Parameters
+    ----------
+    looked : sequence of str
+        The axes that count.
+    axes, digits
+        As of `answers`.
+
+    Returns
+    -------
+    (D,) int64
+        The first combination of each distinct case, in the order of the product.
+    (C,) int64
+        The case of each combination.
+    """
+    count, size = len(digits[0]), 1
+    code = np.zeros(count, dtype=np.int64)
+    for name, digit in zip(axes, digits, strict=True):
+        if name in looked:
+            code, size = code * len(axes[name]) + digit, size * len(axes[name])
+    if size > _COUNTED + count:
+        _, first, case = np.unique(code, return_index=True, return_inverse=True)
+        return first, case
+    # Few possible cases: numbered without sorting the combinations.
+    there = np.zeros(size, dtype=np.bool_)
+    there[code] = True
+    case = (np.cumsum(there) - 1)[code]
+    first = np.full(int(there.sum()), count)
+    np.minimum.at(first, case, np.arange(count))
+    return first, case
 
 
 def allowed(
@@ -136,7 +171,15 @@ def allowed(
     keep = np.ones(len(digits[0]), dtype=np.bool_)
     why = np.zeros(len(keep), dtype=np.int64)
     reasons: list[str] = [""]
-    if rule is not None:
+    if isinstance(rule, Below):
+        looked = {name: base[name] for name in (rule.lower, rule.upper)}
+        columns = {n: values[of] for (n, values), of in zip(axes.items(), digits, strict=True) if n in looked}
+        keep = keep & rule.holds({**looked, **columns})
+        why = np.where(keep, 0, 1)
+        if not keep.all():
+            first = int(np.argmin(keep))
+            reasons.append(rule({**looked, **{n: float(of[first]) for n, of in columns.items()}}) or "")
+    elif rule is not None:
         said, case = answers(rule, base, axes, digits)
         keep = np.array([one is None for one in said])[case]
         why = np.where(keep, 0, case + 1)

@@ -16,10 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from research.errors import BudgetError
-from research.features.compared import recipe
+from research.features.catalogue import Feature
 from research.simulation.figures import FIGURES
 from research.simulation.lanes import Lane
-from research.simulation.study import Study, spoken
+from research.simulation.needs import spoken
+from research.simulation.study import Study
 
 __all__ = ["Chunk", "Done", "Failure", "groups", "plan", "run_chunk"]
 
@@ -36,10 +37,10 @@ Failure = tuple[int, int, str]
 
 @dataclass(frozen=True, eq=False)
 class Chunk:
-    """Cells in ascending order, and the features that are held while they run."""
+    """Cells in ascending order, and the rows that are held while they run."""
 
     cells: I64
-    features: tuple[str, ...]
+    rows: tuple[Feature, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,44 +86,38 @@ def plan(study: Study, memory_mb: float, todo: I64, most: int | None = None) -> 
     most = min(executor.most_cells, most or executor.most_cells)
     out: list[Chunk] = []
     held = max(1.0, min(_FEATURE_SHARE * budget / feature, executor.most_features))
-    for group, names, rows in groups(study, todo, held):
-        size = int(min((budget - rows * feature) // account, most))
+    for group, rows in groups(study, todo, held):
+        size = int(min((budget - len(rows) * feature) // account, most))
         if size < 1:
-            need = (_RESERVE + said + rows * feature + account) / _MB
+            need = (_RESERVE + said + len(rows) * feature + account) / _MB
             raise BudgetError(
-                f"one cell needs {need:.1f} MB ({rows} features of {len(study.symbols)} symbols and an "
+                f"one cell needs {need:.1f} MB ({len(rows)} features of {len(study.symbols)} symbols and an "
                 f"account of {bars} bars), `memory_mb` was {memory_mb:g}; raise it or shorten the span"
             )
-        out += [Chunk(group[i : i + size], names) for i in range(0, len(group), size)]
+        out += [Chunk(group[i : i + size], rows) for i in range(0, len(group), size)]
     return out
 
 
-def groups(study: Study, todo: I64, most: float) -> Iterator[tuple[I64, tuple[str, ...], int]]:
-    """Group the cells whose features are made of no more than `most` rows; one alone may need more.
-
-    Yields cells, features, how many rows these are made of.
-    """
-    begin = 0
-    last: tuple[str, ...] = ()
-    names: dict[str, None] = {}
-    rows: set[str] = set()
-    reads = study.reads
-    for i, cell in enumerate(todo.tolist()):
-        read = reads[cell]
-        if read is last:
+def groups(study: Study, todo: I64, most: float) -> Iterator[tuple[I64, tuple[Feature, ...]]]:
+    """Group the cells whose features are made of no more than `most` rows; one alone may need more."""
+    reads = study.reads.take(todo)
+    rows = reads.rows()
+    if len(rows) <= most:
+        if todo.size:
+            yield todo, rows
+        return
+    begin, last, known = 0, -1, np.empty(0, dtype=np.int64)
+    for i, case in enumerate(reads.case.tolist()):
+        if case == last:
             continue
-        last = read
-        new = [name for name in read if name not in names]
-        own = {row.name for name in new for row in recipe(name).rows}
-        if i > begin and len(own - rows) + len(rows) > most:
-            yield todo[begin:i], tuple(names), len(rows)
-            begin, names, rows, new = i, {}, set(), list(read)
-            own = {row.name for name in new for row in recipe(name).rows}
-        for name in new:
-            names[name] = None
-        rows |= own
-    if todo.size:
-        yield todo[begin:], tuple(names), len(rows)
+        last = case
+        own = reads.lists.rows_of(np.array([case]))
+        both = np.union1d(known, own)
+        if i > begin and both.size > most:
+            yield todo[begin:i], tuple(reads.lists.rows[k] for k in known.tolist())
+            begin, both = i, own
+        known = both
+    yield todo[begin:], tuple(reads.lists.rows[k] for k in known.tolist())
 
 
 def run_chunk(study: Study, chunk: Chunk, told: Callable[[float], None] | None = None) -> Done:
@@ -140,7 +135,7 @@ def run_chunk(study: Study, chunk: Chunk, told: Callable[[float], None] | None =
     broken = study.needs.broken
     at = [p for p, cell in enumerate(chunk.cells.tolist()) if cell in broken] if broken else []
     failed = [(p, column[lane.symbol], broken[int(chunk.cells[p])]) for p in at for lane in study.lanes.lanes]
-    study.lanes.hold(chunk.features)
+    study.lanes.hold_rows(chunk.rows)
     runs = np.ones(chunk.cells.size, dtype=np.bool_)
     runs[at] = False
     lanes = study.lanes.lanes

@@ -36,7 +36,7 @@ def chunks(study: Study, cells: I64, size: int = AT_ONCE) -> Iterator[I64]:
     """Yield some cells a few at a time, while the study's lanes hold what these read."""
     for start in range(0, cells.size, size):
         chunk = cells[start : start + size]
-        study.lanes.hold(dict.fromkeys(name for cell in chunk.tolist() for name in study.reads[cell]))
+        study.lanes.hold_rows(study.reads.take(chunk).rows())
         yield chunk
 
 
@@ -139,8 +139,8 @@ def trials_of(study: Study, lane: Lane, cells: I64) -> tuple[Moments, NDArray[np
         Their sketches (`research.evidence.trials`).
     """
     executor, parts = _scan(study), []
-    for group, names, _ in groups(study, cells, _ROWS):
-        study.lanes.hold(names)
+    for group, rows in groups(study, cells, _ROWS):
+        study.lanes.hold_rows(rows)
         parts.append(executor.trials(lane, study.cells(lane, group)))
     sharpe, skewness, kurtosis, autocorrelation = (
         np.concatenate([found[k] for found, _ in parts]) for k in range(4)

@@ -34,7 +34,7 @@ from research.kernels import account as ac
 from research.kernels import signals as sg
 from research.kernels import trials
 from research.kernels.account import Account, copy_account, empty_orders, new_account
-from research.kernels.ride import entries_nb, ride_nb
+from research.kernels.ride import ride_signals_nb
 from research.kernels.settle import settle_nb
 from research.kernels.sums import N_SUMS, SUMS
 from research.kernels.trials import returns_nb, trial_nb
@@ -68,7 +68,7 @@ class FusedExecutor:
     engine = "fused"
 
     def __init__(self, execution: Execution, initial_capital: float) -> None:
-        self.most_cells = 8192
+        self.most_cells = 2048
         self.most_features = 256
         self._rules = execution.as_array()
         self._capital = initial_capital
@@ -147,23 +147,23 @@ class FusedExecutor:
     ) -> list[Callable[[], None]]:
         """Return the calls that run all cells, group by group."""
         number, held = number_of(cells.rule), lane.features
-        lists = {id(read): read for read in cells.reads}  # equal lists are one object in a sweep
-        place = {key: k for k, key in enumerate(lists)}
-        which = np.array([place[id(read)] for read in cells.reads])
-        flat = [name for read in lists.values() for name in read]
-        names = {name: k for k, name in enumerate(dict.fromkeys(flat))}
-        recipes = held.numbers(list(names))
-        numbers = np.array([names[name] for name in flat])
-        lengths = np.array([len(read) for read in lists.values()])
+        lists, which = cells.reads.lists, cells.reads.case
+        matrix, places = held.matrix, held.places([row.name for row in lists.rows])
+        absent = [lists.rows[k].name for k in lists.rows_of(which).tolist() if places[k] < 0]
+        if absent:
+            raise KeyError(f"the lane must hold {absent[0]} before its cells are run")
+        recipes = lists.recipes.copy()
+        recipes[:, 2:] = places[recipes[:, 2:]]
+        lengths = np.diff(lists.starts)
         calls: list[Callable[[], None]] = []
-        for length in np.unique(lengths):
+        for length in np.unique(lengths[which]):
             # A strategy knows its features by their place, so lists of one length run together.
-            alike = np.flatnonzero(lengths == length)
-            reads = numbers[(np.cumsum(lengths)[alike] - length)[:, None] + np.arange(length)]
-            order, starts = _grouped(cells.vectors, which, np.flatnonzero(lengths[which] == length))
+            alike = lengths == length
+            reads = lists.flat[np.repeat(alike, lengths)].reshape(-1, length)
+            order, starts = _grouped(cells.vectors, which, np.flatnonzero(alike[which]))
             given = (
-                number, held.matrix, held.lead, recipes, reads, cells.vectors, order, starts,
-                np.searchsorted(alike, which[order[starts[:-1]]]),
+                number, matrix, held.lead, recipes, reads, cells.vectors, order, starts,
+                (np.cumsum(alike) - 1)[which[order[starts[:-1]]]],
             )  # fmt: skip
             rest = (self._blank, lane.rows, self._rules, *ran[:2], bucket, sign, *ran[2:])
             # Cells that are neighbours trade alike, so dealing evens out the work.
@@ -175,13 +175,12 @@ class FusedExecutor:
         self, lane: Lane, cells: Cells, ran: _Ran, bucket: I64, sign: F64, part: Iterable[int]
     ) -> None:
         """Run some cells whose models have spoken: these lower the weight, so each is sized by itself."""
-        orders, ahead = empty_orders(len(lane), 1), np.empty(len(lane) + 1, dtype=np.int32)
-        equity, bars, rules = np.empty(len(lane)), lane.rows, self._rules
+        orders, equity = empty_orders(len(lane), 1), np.empty(len(lane))
+        bars, rules = lane.rows, self._rules
         sums = ran.sums.view(SUMS)
         for c in part:
             chosen = np.ascontiguousarray(lane.signals(cells[c : c + 1])[:, 0])
-            entries_nb(chosen, ahead)
-            n = ride_nb(copy_account(self._blank), bars, chosen, chosen, ahead, rules, orders)
+            n = ride_signals_nb(copy_account(self._blank), bars, chosen, rules, orders)
             settle_nb(orders, 0, n, self._capital, bars, rules, sums[c, 0], equity)
             if len(ran.returns):
                 returns_nb(equity, self._capital, ran.returns[c])
@@ -194,14 +193,12 @@ class FusedExecutor:
         return self._orders(lane, cells)[0]
 
     def _orders(self, lane: Lane, cells: Cells) -> tuple[Orders, list[Account]]:
-        ahead = np.empty(len(lane) + 1, dtype=np.int32)
         signals = lane.signals(cells)
         found, accounts = [], []
         for c in range(len(cells)):
             chosen, orders = np.ascontiguousarray(signals[:, c]), empty_orders(len(lane), 1)
             account = copy_account(self._blank)
-            entries_nb(chosen, ahead)
-            n = ride_nb(account, lane.rows, chosen, chosen, ahead, self._rules, orders)
+            n = ride_signals_nb(account, lane.rows, chosen, self._rules, orders)
             orders[:n, ac.O_SYMBOL] = c
             found.append(orders[:n].copy())
             accounts.append(account)

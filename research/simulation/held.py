@@ -1,18 +1,17 @@
-"""The features that a lane holds: few rows, and features that compare two of them, made when asked for.
+"""The rows that a lane holds, and the features that compare two of them, made when asked for.
 
-In: recipes (`research.features.compared`) and the rows that they name. Out: a mapping of feature names to
-arrays, or the rows themselves with the integers by which `research.kernels.compared` makes features of them.
+In: rows by name. Out: a feature as an array, or all rows side by side with the places of some of them, from
+which `research.kernels.compared` makes features.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from functools import cached_property
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from research.features.compared import Recipe
+from research.features.compared import recipe
 from research.kernels.compared import HELD, compare_nb
 
 __all__ = ["Held"]
@@ -21,74 +20,59 @@ F64 = NDArray[np.float64]
 I64 = NDArray[np.int64]
 
 
-class Held(Mapping[str, F64]):
-    """Features by name, (T,) float64 each.
+class Held:
+    """Rows by name, and features made of them, (T,) float64 each.
 
     Parameters
     ----------
-    recipes : mapping of str to Recipe
-        Of each feature.
     rows : mapping of str to (lead + T,) float64
-        By name, every row that the recipes read.
     lead : int
-        Bars of the rows before the first that may trade, 0 or 1: what crosses on a bar was on the other side
-        on the bar before.
+        Bars of the rows before the first that may trade: what crosses on a bar was on the other side on the
+        bar before.
+    whole : (R, lead + T) float64, C-contiguous, optional
+        The rows side by side, where they are that already.
     """
 
     def __init__(
-        self,
-        recipes: Mapping[str, Recipe] | None = None,
-        rows: Mapping[str, F64] | None = None,
-        lead: int = 0,
+        self, rows: Mapping[str, F64] | None = None, lead: int = 0, whole: F64 | None = None
     ) -> None:
         self.rows: Mapping[str, F64] = {}
         self._own: dict[str, F64] = {}
-        self.change(recipes or {}, rows or {}, lead)
+        self.change(rows or {}, lead, whole)
 
-    def change(self, recipes: Mapping[str, Recipe], rows: Mapping[str, F64], lead: int) -> None:
-        """Hold these features and no others."""
+    def change(self, rows: Mapping[str, F64], lead: int, whole: F64 | None = None) -> None:
+        """Hold these rows and no others."""
         kept = {name for name, row in rows.items() if self.rows.get(name) is row}
         self._own = {name: self._own[name] if name in kept else row[lead:] for name, row in rows.items()}
-        self.recipes, self.rows, self.lead = recipes, rows, lead
-        for made in ("matrix", "_place"):
-            self.__dict__.pop(made, None)
+        self.rows, self.lead, self._whole = rows, lead, whole
 
     def __getitem__(self, name: str) -> F64:
-        if self.recipes[name].code == HELD:
-            return self._own[name]
-        out = np.empty((1, self.matrix.shape[1] - self.lead))
-        compare_nb(self.numbers([name])[0], self.matrix, self.lead, out, 0)
-        made: F64 = out[0]
-        return made
+        made = recipe(name)
+        if made.code == HELD:
+            return self._own[made.rows[0].name]
+        one, other = (self.rows[row.name] for row in made.rows)
+        out = np.empty((1, one.size - self.lead))
+        numbers = np.array([made.code, made.param, 0, 1])
+        compare_nb(numbers, np.stack([one, other]), self.lead, 0, out, 0)
+        feature: F64 = out[0]
+        return feature
 
-    def __iter__(self) -> Iterator[str]:
-        return iter(self.recipes)
-
-    def __len__(self) -> int:
-        return len(self.recipes)
-
-    @cached_property
+    @property
     def matrix(self) -> F64:
-        """The rows, (R, lead + T), in their order."""
-        return np.stack(list(self.rows.values()))
+        """The rows, (R, lead + T), in their order; the only copy that is kept."""
+        if self._whole is None:
+            whole = np.stack(list(self.rows.values()))
+            self.change(dict(zip(self.rows, whole, strict=True)), self.lead, whole)
+            return whole
+        return self._whole
 
-    @cached_property
-    def _place(self) -> dict[str, int]:
-        return {name: k for k, name in enumerate(self.rows)}
-
-    def numbers(self, names: Sequence[str]) -> I64:
-        """Return the recipes of some features as the kernels read them, (M, 4) int64."""
-        place = self._place
-        found = []
-        for name in names:
-            code, param, rows, _ = self.recipes[name]
-            found.append((code, param, place[rows[0].name], place[rows[-1].name]))
-        return np.array(found, dtype=np.int64).reshape(len(found), 4)
+    def places(self, names: Sequence[str]) -> I64:
+        """Return where in `matrix` some rows are; −1 if one is not held."""
+        place = {name: k for k, name in enumerate(self.rows)}
+        return np.array([place.get(name, -1) for name in names], dtype=np.int64)
 
     def cut(self, begin: int, end: int) -> Held:
         """Return the features of bars begin … end − 1, of each the very values."""
         lead = min(1, self.lead + begin)
         first = self.lead + begin - lead
-        return Held(
-            self.recipes, {name: row[first : self.lead + end] for name, row in self.rows.items()}, lead
-        )
+        return Held({name: row[first : self.lead + end] for name, row in self.rows.items()}, lead)

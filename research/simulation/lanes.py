@@ -19,12 +19,14 @@ from numpy.typing import NDArray
 
 from research.data import Panel
 from research.errors import NotEnoughHistory
+from research.features.catalogue import Feature
 from research.features.compared import recipe
 from research.features.matrix import FeatureStream
 from research.kernels.settle import BARS
 from research.kernels.signals import N_SIGNALS
 from research.request import Prepared, Request
 from research.simulation.held import Held
+from research.simulation.needs import Reads
 from research.strategies import Strategy
 
 __all__ = ["Cells", "Lane", "Lanes", "Words", "lay_out"]
@@ -117,7 +119,7 @@ class Cells:
     rule : Strategy
     vectors : (C, P) float64
         All parameters of each cell, in the order of the strategy's kernels.
-    reads : sequence of tuple of str
+    reads : Reads
         The features that each reads, in that order too.
     words : sequence of Words, optional
         What the model of each says, of a strategy that has one.
@@ -125,7 +127,7 @@ class Cells:
 
     rule: Strategy
     vectors: F64
-    reads: Sequence[tuple[str, ...]]
+    reads: Reads
     words: Sequence[Words] | None = None
 
     def __len__(self) -> int:
@@ -171,41 +173,51 @@ class Lanes:
 
     def feature_bytes(self) -> int:
         """Return the memory that one row takes while it is computed and kept."""
-        # A lane's rows are held once by name and once side by side.
-        kept = 2 * sum(len(lane) for lane in self.lanes)
+        kept = 2 * sum(len(lane) for lane in self.lanes)  # twice while rows of another chunk are kept
         return 8 * (len(self.panel) * len(self.panel.symbols) + kept)
 
     def hold(self, names: Iterable[str]) -> None:
         """Compute those rows of the features that no lane holds yet, in one pass, and drop the others."""
-        recipes = {name: recipe(name) for name in names}
-        wanted = {row.name: row for one in recipes.values() for row in one.rows}
+        self.hold_rows(row for name in names for row in recipe(name).rows)
+
+    def hold_rows(self, rows: Iterable[Feature]) -> None:
+        """Do what `hold` does for features that are made of these rows."""
+        wanted = {row.name: row for row in rows}
         held = self.lanes[0].features.rows
         missing = [row for name, row in wanted.items() if name not in held]
-        if (
-            not missing
-            and len(wanted) == len(held)
-            and self.lanes[0].features.recipes.keys() == recipes.keys()
-        ):
+        if not missing and len(wanted) == len(held):
             return
-        values = np.empty(0)
-        if missing:
-            values = FeatureStream(self.panel.symbols, missing, jobs=self.jobs).advance(self.panel)
+        values = FeatureStream(self.panel.symbols, missing).advance(self.panel) if missing else np.empty(0)
+        if len(missing) == len(wanted) and len(self.panel) == self.lanes[0].own_bars and len(self.lanes) == 1:
+            # One symbol, all of whose rows are new: what was computed is what is held.
+            (lane,) = self.lanes
+            whole = values[:, self.panel.symbols.index(lane.symbol)]
+            if whole.flags.c_contiguous:
+                lane.features.change(dict(zip(wanted, whole, strict=True)), lane.own_bars - len(lane), whole)
+                return
         new = {row.name: k for k, row in enumerate(missing)}
         column = {symbol: n for n, symbol in enumerate(self.panel.symbols)}
         for lane in self.lanes:
             at, n, kept = self._rows[lane.symbol], column[lane.symbol], lane.features.rows
-            rows = {name: values[new[name], n, at] if name in new else kept[name] for name in wanted}
-            lane.features.change(recipes, rows, lane.lead)
+            lead = lane.lead
+            made = {
+                name: values[new[name], n, at] if name in new else _last(kept[name], at.size)
+                for name in wanted
+            }
+            lane.features.change(made, lead)
 
-    def small(self, names: Sequence[str], n_bars: int) -> Lane:
-        """Return the first bars of the first lane, with features of bars that are as few."""
+    def small(self, rows: Sequence[Feature], n_bars: int) -> Lane:
+        """Return the first bars of the first lane, with rows of bars that are as few."""
         lane = replace(self.lanes[0].head(n_bars), own_bars=n_bars)
-        recipes = {name: recipe(name) for name in names}
-        rows = list({row.name: row for one in recipes.values() for row in one.rows}.values())
         block = self.panel[: len(lane)]
         values = FeatureStream(block.symbols, rows).advance(block)
         held = dict(zip([row.name for row in rows], values[:, 0], strict=True))
-        return replace(lane, features=Held(recipes, held, 0))
+        return replace(lane, features=Held(held, 0))
+
+
+def _last(row: F64, size: int) -> F64:
+    """Return the last bars of a row; the row itself where it has no more."""
+    return row if row.size == size else row[-size:]
 
 
 def lay_out(request: Request, bars: pl.DataFrame) -> Lanes:

@@ -7,7 +7,6 @@ it is then given by their places in the product.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from copy import copy
 from dataclasses import dataclass, field, replace
@@ -17,69 +16,20 @@ import polars as pl
 from numpy.typing import NDArray
 
 from research.errors import BadValue, NotEnoughHistory, UnknownName
-from research.features.compared import recipe
 from research.kernels.belief import N_PREDICTIONS
 from research.request import Request
-from research.simulation.choices import Point, answers
 from research.simulation.figures import Executor
 from research.simulation.grid import Grid, decode
 from research.simulation.held import Held
 from research.simulation.lanes import Cells, Lane, Lanes, Words, lay_out
 from research.simulation.lessons import Lessons, lessons_of
+from research.simulation.needs import Needs, Reads, needs
 from research.strategies import Strategy
 
-__all__ = ["Needs", "Study", "needs", "spoken"]
+__all__ = ["Study"]
 
 F64 = NDArray[np.float64]
 I64 = NDArray[np.int64]
-
-
-@dataclass(frozen=True, eq=False)
-class Needs:
-    """What each cell of a grid needs.
-
-    Attributes
-    ----------
-    reads : sequence of tuple of str
-        The features that each cell reads; equal ones are one object.
-    lookback : (C,) int64
-        Bars that each cell needs before its first decision.
-    broken : mapping of int to str
-        Cells whose features cannot be told, and why; they read nothing.
-    """
-
-    reads: Sequence[tuple[str, ...]]
-    lookback: I64
-    broken: Mapping[int, str]
-
-
-def needs(rule: Strategy, grid: Grid) -> Needs:
-    """Ask a strategy what each cell of a grid reads, once per distinct case."""
-
-    def ask(point: Point) -> tuple[tuple[str, ...], int, str]:
-        try:
-            read = rule.features(point)
-            return read, max([recipe(name).lookback for name in read]), ""
-        # Broad, because a strategy is the user's code and may raise anything: the cell is left out with its
-        # reason, which the result shows, and the others run.
-        except Exception as problem:  # noqa: BLE001
-            return (), 0, spoken(problem)
-
-    base = {**rule.defaults, **grid.fixed}
-    known, case = answers(ask, base, grid.axes, grid.digits())
-    one: dict[tuple[str, ...], tuple[str, ...]] = {}
-    reads = [one.setdefault(read, read) for read, _, _ in known]
-    of = case.tolist()
-    bad = [k for k, (_, _, why) in enumerate(known) if why]
-    broken = {i: known[of[i]][2] for i in np.flatnonzero(np.isin(case, bad)).tolist()}
-    lookback = np.array([bars for _, bars, _ in known], dtype=np.int64)
-    return Needs([reads[k] for k in of], lookback[case], broken)
-
-
-def spoken(problem: Exception) -> str:
-    """Return an error as one line; its kind where it is none of ours."""
-    line = " ".join(str(problem).split())
-    return line if isinstance(problem, BadValue) else f"{type(problem).__name__}: {line}"
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,7 +73,7 @@ class Study:
             The models of the cells need more learners than `max_learners`.
         """
         asked = needs(request.rule(), grid)
-        told = np.array([i for i in range(len(grid)) if i not in asked.broken], dtype=np.int64)
+        told = np.setdiff1d(np.arange(len(grid)), list(asked.broken), assume_unique=True)
         if not told.size:
             raise BadValue(f"all {len(grid)} cells fail; {grid.said(0)}: {asked.broken[0]}")
         # Who needs the fewest bars: warm-up first, then what the labels of a model take to settle.
@@ -141,7 +91,7 @@ class Study:
         return self.request.rule()
 
     @property
-    def reads(self) -> Sequence[tuple[str, ...]]:
+    def reads(self) -> Reads:
         """The features that each cell reads."""
         return self.needs.reads
 
@@ -163,7 +113,7 @@ class Study:
     def cells(self, lane: Lane, cells: I64) -> Cells:
         """Return some cells as a lane runs them; what their models have not learned yet, they learn."""
         words = None if self.lessons is None else self.lessons.words(lane, cells)
-        return Cells(self.rule, self.vectors(lane, cells), [self.reads[i] for i in cells.tolist()], words)
+        return Cells(self.rule, self.vectors(lane, cells), self.reads.take(cells), words)
 
     def vectors(self, lane: Lane, cells: I64) -> F64:
         """Return all parameters of some cells, (C, P), in the order of the strategy's kernels."""
@@ -197,13 +147,14 @@ class Study:
     def warm_up(self) -> None:
         """Run a few bars through everything, so that compilation counts neither as time nor as memory."""
         first = next(i for i in range(len(self.grid)) if i not in self.needs.broken)
-        lane = self.lanes.small(self.reads[first], 8)
+        one = self.reads.take(np.array([first]))
+        lane = self.lanes.small(one.rows(), 8)
         silent = Words(lane.bar_close, np.full((N_PREDICTIONS, len(lane)), np.nan))
         words = None if self.lessons is None else [silent]
         # Whatever this cell raises, it raises again in its chunk, where it is recorded.
         with suppress(Exception):
             vectors = self.vectors(lane, np.array([first]))
-            self.executor.warm_up(lane, Cells(self.rule, vectors, [self.reads[first]], words))
+            self.executor.warm_up(lane, Cells(self.rule, vectors, one, words))
 
     # --- for workers ---------------------------------------------------------------------------
 
@@ -223,7 +174,12 @@ class Study:
         grid = replace(self.grid, cells=np.empty((0, len(self.grid.axes))), index=empty)
         lessons = None if self.lessons is None else self.lessons.of(grid, (), ())
         return replace(
-            self, grid=grid, lanes=lanes, needs=Needs((), empty, {}), bars=self.bars.clear(), lessons=lessons
+            self,
+            grid=grid,
+            lanes=lanes,
+            needs=Needs(Reads.none(), empty, {}),
+            bars=self.bars.clear(),
+            lessons=lessons,
         )
 
     def on(self, cores: int) -> Study:

@@ -27,7 +27,7 @@ from research.execution import Execution
 from research.kernels import account as ac
 from research.kernels import signals as sg
 from research.kernels.account import copy_account, empty_orders, new_account
-from research.kernels.ride import entries_nb, ride_nb
+from research.kernels.ride import ride_signals_nb
 from research.simulation.with_vectorbt import VectorbtRun
 
 __all__ = ["due_closes", "guess", "within_limits"]
@@ -121,12 +121,10 @@ def guess(rows: F64, signals: F64, execution: Execution, capital: float) -> B8:
     """
     n_columns, n_bars = signals.shape[1:]
     blank, orders = new_account(1, capital), empty_orders(n_bars, 1)
-    ahead = np.empty(n_bars + 1, dtype=np.int32)
     due = np.empty((n_columns, n_bars), dtype=np.bool_)
     for c in range(n_columns):
         own = np.ascontiguousarray(signals[:, c])
-        entries_nb(own, ahead)
-        n = ride_nb(copy_account(blank), rows, own, own, ahead, execution.as_array(), orders)
+        n = ride_signals_nb(copy_account(blank), rows, own, execution.as_array(), orders)
         bar = orders[:n, ac.O_BAR].astype(np.int64)
         due[c] = due_closes(np.zeros_like(bar), bar, own[sg.LIMIT][None])[0]
     return due

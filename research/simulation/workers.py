@@ -78,8 +78,7 @@ def work(token: str, runs: I64) -> Done:
     """Run the cells at some places of the product, on the bench of that name."""
     with _ALONE:
         study = _SEATS[token].at(places_of(runs))
-        features = tuple(dict.fromkeys(name for read in study.reads for name in read))
-        return run_chunk(study, Chunk(np.arange(len(study.grid)), features))
+        return run_chunk(study, Chunk(np.arange(len(study.grid)), study.reads.rows()))
 
 
 def runs_of(places: I64) -> I64:

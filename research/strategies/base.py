@@ -111,7 +111,7 @@ class Strategy:
         The parameters beyond `SHARED`.
     reads : callable
         Parameters -> names of the features it reads beyond `SHARED_FEATURES`,
-        in the order in which its kernel expects the rows.
+        in the order in which its kernel expects the rows; `declared.Names` where these follow parameters.
     gates : tuple of str
         What can block an entry, in the order in which it is asked; `gates[i - 1]`
         is gate code i.
@@ -125,7 +125,7 @@ class Strategy:
     shared_defaults : mapping of str to float
         Where this strategy's default of a shared parameter differs.
     rule : callable, optional
-        Parameters -> None or one line that says which combination is wrong.
+        Parameters -> None or one line that says which combination is wrong; `declared.Below`, if that is it.
     """
 
     name: str

@@ -3,6 +3,10 @@
 In: one symbol's bars and held rows, and cells ordered such that those that choose alike follow each other.
 Out: sums, returns or moments and sketches per cell. One call runs any number of groups, since a call from
 Python costs as much as a group of one cell.
+
+Groups go in blocks, and a block goes through the bars in tiles that stay in the nearest cache: features,
+what the strategy makes of them, and what of that is an event (`research.kernels.events`). Then each cell is
+ridden by its events.
 """
 
 from __future__ import annotations
@@ -15,8 +19,9 @@ from research.kernels import account as ac
 from research.kernels import signals as sg
 from research.kernels.account import Account
 from research.kernels.compared import compare_nb
+from research.kernels.events import N_LISTS, actions_nb, end_events_nb, events_nb
 from research.kernels.jit import njit
-from research.kernels.ride import cell_nb, entries_nb
+from research.kernels.ride import cell_nb
 from research.kernels.sums import SUMS
 from research.kernels.trials import returns_nb, trial_nb
 from research.strategies.adaptive_momentum import ADAPTIVE_MOMENTUM, adaptive_momentum_nb
@@ -27,6 +32,9 @@ __all__ = ["groups_nb", "number_of"]
 
 # In the order of `choose_by_nb`: kernels are called by name, since one that is passed misses the cache.
 _ASKED = (ADAPTIVE_MOMENTUM, MA_CROSSOVER)
+
+_BLOCK = 8  # groups that go through the bars together
+_TILE = 512  # bars: a strategy's rows of so many fit the nearest cache
 
 
 def number_of(rule: Strategy) -> int:
@@ -63,12 +71,54 @@ def choose_by_nb(
 
 
 @njit
+def choose_tile_nb(
+    number: int,
+    rows: NDArray[np.float64],
+    lead: int,
+    recipes: NDArray[np.int64],
+    reads: NDArray[np.int32],
+    vectors: NDArray[np.float64],
+    groups: NDArray[np.int64],
+    begin: int,
+    features: NDArray[np.float64],
+    predictions: NDArray[np.float64],
+    chosen: NDArray[np.float64],
+    events: NDArray[np.int32],
+    counts: NDArray[np.int64],
+) -> None:
+    """Append the events of a block of groups in one tile of bars.
+
+    Parameters
+    ----------
+    number, rows, lead, recipes, reads, vectors
+        As of `groups_nb`.
+    groups : (B, 2) int64
+        Of each group: its list of features, and one of its cells.
+    begin : int
+        The tile's first bar.
+    features, predictions, chosen : (K, M), (0, M), (N_SIGNALS, M) float64
+        Scratch of a tile of M bars.
+    events, counts : (B, N_LISTS, T + 1), (B, N_LISTS)
+        Appended to.
+    """
+    held = np.full(features.shape[0], -1)
+    for b in range(groups.shape[0]):
+        for k in range(held.size):
+            name = reads[groups[b, 0], k]
+            if name != held[k]:
+                compare_nb(recipes[name], rows, lead, begin, features, k)
+                held[k] = name
+        choose_by_nb(number, features, predictions, vectors[groups[b, 1]], chosen)
+        events_nb(chosen, begin, events[b], counts[b])
+
+
+@njit
 def groups_nb(
     number: int,
     rows: NDArray[np.float64],
     lead: int,
     recipes: NDArray[np.int64],
-    reads: NDArray[np.int64],
+    reads: NDArray[np.int32],
     vectors: NDArray[np.float64],
     order: NDArray[np.int64],
     starts: NDArray[np.int64],
@@ -95,7 +145,7 @@ def groups_nb(
         Held rows, with `lead` bars before the first that may trade.
     recipes : (M, 4) int64
         How each feature comes from them (`research.kernels.compared`).
-    reads : (D, K) int64
+    reads : (D, K) int32
         Distinct lists of features; the shared ones first.
     vectors : (C, P) float64
         All parameters of each cell.
@@ -118,33 +168,57 @@ def groups_nb(
     moments, sketches : (C, N_MOMENTS), (C, S) float64
         Zeros; written. (0, …) where nobody reads them.
     """
-    n_bars = bars.shape[1]
-    features = np.empty((reads.shape[1], n_bars))
-    held = np.full(reads.shape[1], -1)
-    predictions = np.empty((0, n_bars))
-    chosen, sized = np.empty((sg.N_SIGNALS, n_bars)), np.empty((sg.N_SIGNALS, 1))
-    orders, ahead = np.empty((2 * n_bars, ac.N_ORDER)), np.empty(n_bars + 1, dtype=np.int32)
+    n_bars, n_features = bars.shape[1], reads.shape[1]
+    n_tiles = max(1, -(-n_bars // _TILE))
+    tile = max(1, -(-n_bars // n_tiles))
+    rest = n_bars - n_bars // tile * tile  # bars of the last tile, where it is a shorter one
+    features, rest_features = np.empty((n_features, tile)), np.empty((n_features, rest))
+    predictions, rest_predictions = np.empty((0, tile)), np.empty((0, rest))
+    chosen, rest_chosen = np.empty((sg.N_SIGNALS, tile)), np.empty((sg.N_SIGNALS, rest))
+    shared, held = np.empty((sg.N_SHARED_FEATURES, n_bars)), np.full(sg.N_SHARED_FEATURES, -1)
+    sized, orders = np.empty((sg.N_SIGNALS, 1)), np.empty((2 * n_bars, ac.N_ORDER))
+    events = np.empty((_BLOCK, N_LISTS, n_bars + 1), dtype=np.int32)
+    counts, groups = np.empty((_BLOCK, N_LISTS), dtype=np.int64), np.empty((_BLOCK, 2), dtype=np.int64)
+    actions = np.empty(n_bars + 1, dtype=np.int32)
+    actions_nb(bars, execution, actions)
     account = Account(blank.totals.copy(), blank.positions.copy(), blank.pending.copy())
     capital = blank.totals[ac.A_CASH]
     keep, judge = returns.shape[0] > 0, moments.shape[0] > 0
     equity = np.empty(n_bars if keep or judge else 0)
     records = sums.view(SUMS)
-    for g in range(first, read.size, stride):
-        for k in range(held.size):
-            name = reads[read[g], k]
-            if name != held[k]:
-                compare_nb(recipes[name], rows, lead, features, k)
-                held[k] = name
-        choose_by_nb(number, features, predictions, vectors[order[starts[g]]], chosen)
-        entries_nb(chosen, ahead)
-        for at in range(starts[g], starts[g + 1]):
-            c = order[at]
-            cell_nb(
-                account, blank, bars, chosen, features, vectors[c], sized, ahead, execution, orders,
-                records[c, 0], equity,
+    for at in range(first, read.size, stride * _BLOCK):
+        size = min(_BLOCK, -(-(read.size - at) // stride))
+        for b in range(size):
+            g = at + b * stride
+            groups[b, 0], groups[b, 1] = read[g], order[starts[g]]
+        block = groups[:size]
+        counts[:] = 0
+        for begin in range(0, n_bars - rest, tile):
+            choose_tile_nb(
+                number, rows, lead, recipes, reads, vectors, block, begin, features, predictions, chosen,
+                events, counts,
             )  # fmt: skip
-            if keep:
-                returns_nb(equity, capital, returns[c])
-            elif judge:
-                returns_nb(equity, capital, equity)
-                trial_nb(equity, bucket, sign, moments[c], sketches[c])
+        if rest > 0:
+            choose_tile_nb(
+                number, rows, lead, recipes, reads, vectors, block, n_bars - rest, rest_features,
+                rest_predictions, rest_chosen, events, counts,
+            )  # fmt: skip
+        for b in range(size):
+            end_events_nb(events[b], counts[b], n_bars)
+            for k in range(held.size):
+                name = reads[groups[b, 0], k]
+                if name != held[k]:
+                    compare_nb(recipes[name], rows, lead, 0, shared, k)
+                    held[k] = name
+            g = at + b * stride
+            for i in range(starts[g], starts[g + 1]):
+                c = order[i]
+                cell_nb(
+                    account, blank, bars, actions, events[b], shared, vectors[c], sized, execution, orders,
+                    records[c, 0], equity,
+                )  # fmt: skip
+                if keep:
+                    returns_nb(equity, capital, returns[c])
+                elif judge:
+                    returns_nb(equity, capital, equity)
+                    trial_nb(equity, bucket, sign, moments[c], sketches[c])

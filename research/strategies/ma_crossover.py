@@ -13,7 +13,8 @@ from research.kernels.signals import (
     choose_nb,
     unknown_nb,
 )
-from research.strategies.base import Parameter, Params, Strategy
+from research.strategies.base import Parameter, Strategy
+from research.strategies.declared import Below, Names
 
 __all__ = ["MA_CROSSOVER"]
 
@@ -30,22 +31,13 @@ def ma_crossover_nb(
     unknown_nb(features, out)
     # Without branches, so that it vectorises: a sweep asks this once per pair of windows.
     for j in range(features.shape[1]):
-        cross = features[N_SHARED_FEATURES, j]
-        closes = 1.0 if cross < 0.0 else (-1.0 if cross > 0.0 else 0.0)
+        up, down = features[N_SHARED_FEATURES, j] > 0.0, features[N_SHARED_FEATURES, j] < 0.0
+        closes = 1.0 if down else 0.0
+        closes = -1.0 if up else closes
         unknown = out[GATE, j] != 0.0
-        wants = (cross > 0.0 or (short and cross < 0.0)) and not unknown
-        gate = 1.0 if unknown else (0.0 if wants else 2.0)
-        choose_nb(-closes if wants else 0.0, closes, gate, out, j)
-
-
-def _reads(params: Params) -> tuple[str, ...]:
-    return (f"sma_cross_{int(params['fast'])}_{int(params['slow'])}",)
-
-
-def _rule(params: Params) -> str | None:
-    if params["fast"] < params["slow"]:
-        return None
-    return f"`fast` must be below `slow`, was {params['fast']:g} and {params['slow']:g}; swap or change them"
+        wants = (up | (short & down)) & (not unknown)
+        gate = 0.0 if wants else 2.0
+        choose_nb(-closes if wants else 0.0, closes, 1.0 if unknown else gate, out, j)
 
 
 MA_CROSSOVER = Strategy(
@@ -55,8 +47,8 @@ MA_CROSSOVER = Strategy(
         "fast": Parameter(20, 1, 500, "bars of the fast simple moving average", integer=True),
         "slow": Parameter(50, 2, 1000, "bars of the slow simple moving average", integer=True),
     },
-    reads=_reads,
+    reads=Names(("sma_cross_{fast:.0f}_{slow:.0f}",)),
     gates=("warm-up", "no crossover on this bar"),
     kernel=ma_crossover_nb,
-    rule=_rule,
+    rule=Below("fast", "slow"),
 )

@@ -1,10 +1,11 @@
 """Recipes say of every pair what the catalogue says of it."""
 
+import numpy as np
 import pytest
 
 from research.errors import BadValue, UnknownName
 from research.features.catalogue import feature
-from research.features.compared import PARTS, recipe
+from research.features.compared import PARTS, pairs, recipe
 from research.features.table import TABLE
 from research.kernels import codes as do
 from research.kernels.compared import HELD
@@ -45,3 +46,22 @@ def test_windows_are_refused_as_by_the_catalogue(name):
     assert str(told.value) == str(also.value)
     with pytest.raises(UnknownName):
         recipe("sma_a_b")
+
+
+@pytest.mark.parametrize("family", PARTS)
+def test_many_pairs_at_once_are_each_of_them(family):
+    one, other = np.array([5, 2, 21, 5]), np.array([60, 3, 252, 21])
+    made = pairs(family, one, other)
+    assert made is not None
+    for k, (a, b) in enumerate(zip(one.tolist(), other.tolist(), strict=True)):
+        alone = recipe(f"{family}_{a}_{b}")
+        assert made.recipes[k, :2].tolist() == [alone.code, alone.param]
+        assert tuple(made.rows[at] for at in made.recipes[k, 2:].tolist()) == alone.rows
+        assert made.lookback[k] == alone.lookback
+
+
+def test_many_pairs_of_which_one_has_no_meaning_are_none():
+    some = np.array([5, 10])
+    assert pairs("sma_cross", some, np.array([20, 10])) is None
+    assert pairs("sma_cross", some, np.array([20, 99_999])) is None
+    assert pairs("rsi", some, np.array([20, 30])) is None

@@ -7,7 +7,8 @@ from research.execution import Execution
 from research.kernels import account as ac
 from research.kernels import signals as sg
 from research.kernels.account import empty_orders, new_account
-from research.kernels.ride import entries_nb, ride_nb, ride_sized_nb
+from research.kernels.events import N_LISTS, actions_nb, end_events_nb, events_nb
+from research.kernels.ride import ride_nb, ride_signals_nb
 from research.kernels.scan import scan_nb
 from research.kernels.sums import N_SUMS, SUMS, curves_nb, marks_nb
 
@@ -40,6 +41,35 @@ def wishes(rng):
     return signals
 
 
+def listed(signals, sizes):
+    """Return the events of all bars, in pieces of some sizes."""
+    lists, counts = np.zeros((N_LISTS, BARS + 1), dtype=np.int32), np.zeros(N_LISTS, dtype=np.int64)
+    begin = 0
+    for size in sizes:
+        events_nb(np.ascontiguousarray(signals[:, begin : begin + size]), begin, lists, counts)
+        begin += size
+    assert begin == BARS
+    end_events_nb(lists, counts, BARS)
+    return lists
+
+
+def test_events_are_what_the_closes_want_however_they_are_cut():
+    signals = wishes(np.random.default_rng(4))
+    signals[sg.ENTRY, [3, 40, 41]] = np.nan
+    signals[sg.EXIT, [3, 50]] = np.nan
+    signals[sg.ENTRY, 200:300] = signals[sg.EXIT, 200:300] = 0.0
+    whole = listed(signals, (BARS,))
+    side, closes, gate = signals[sg.ENTRY], signals[sg.EXIT], signals[sg.GATE]
+    long, short = (closes == 1) | (closes == 2), (closes == -1) | (closes == 2)
+    wants = (gate == 0) & (((side > 0) & ~long) | ((side < 0) & ~short))
+    for row, bars in enumerate((np.flatnonzero(wants), np.flatnonzero(long), np.flatnonzero(short))):
+        told = 2 * bars + (side[bars] < 0) if row == 0 else bars
+        assert whole[row, : bars.size].tolist() == told.tolist()
+        assert whole[row, bars.size] == (2 * BARS if row == 0 else BARS)
+    for sizes in ((7, 512, 981), (1,) * 20 + (1480,), (8, 16, 1476)):
+        assert np.array_equal(listed(signals, sizes), whole)
+
+
 @pytest.mark.parametrize("seed", range(6))
 def test_orders_are_the_brokers(seed):
     rng = np.random.default_rng(seed)
@@ -52,9 +82,7 @@ def test_orders_are_the_brokers(seed):
         new_account(1, 1e5), o, h, lo, c, split, dividend, signals[:, None], rules, 0, walked,
         unread, unread, unread, np.empty((1, 0, ac.N_INTENT)), np.empty((1, 0)),
     )  # fmt: skip
-    ahead = np.empty(BARS + 1, dtype=np.int32)
-    entries_nb(signals, ahead)
-    assert ride_nb(new_account(1, 1e5), bars, signals, signals, ahead, rules, found) == count > 200
+    assert ride_signals_nb(new_account(1, 1e5), bars, signals, rules, found) == count > 200
     assert found[:count].tobytes() == walked[:count].tobytes()
 
 
@@ -67,12 +95,15 @@ def test_sizing_as_entries_are_taken_changes_no_order():
     params[sg.P_STOP_ATR], params[sg.P_TRAIL], params[sg.P_LIMIT] = 2, 0.05, 20
     sized = np.empty((sg.N_SIGNALS, BARS))
     sg.size_nb(shared, params, sized)
-    rules, ahead = Execution(allow_short=True).as_array(), np.empty(BARS + 1, dtype=np.int32)
-    entries_nb(signals, ahead)
+    for row in (sg.ENTRY, sg.EXIT, sg.GATE):
+        sized[row] = signals[row]
+    rules, actions = Execution(allow_short=True).as_array(), np.empty(BARS + 1, dtype=np.int32)
+    actions_nb(bars, rules, actions)
     one, other = empty_orders(BARS, 1), empty_orders(BARS, 1)
-    count = ride_nb(new_account(1, 1e5), bars, signals, sized, ahead, rules, one)
+    count = ride_signals_nb(new_account(1, 1e5), bars, sized, rules, one)
     scratch = np.empty((sg.N_SIGNALS, 1))
-    same = ride_sized_nb(new_account(1, 1e5), bars, signals, shared, params, scratch, ahead, rules, other)
+    events = listed(signals, (BARS,))
+    same = ride_nb(new_account(1, 1e5), bars, actions, events, shared, params, scratch, rules, other)
     assert same == count > 200
     assert one[:count].tobytes() == other[:count].tobytes()
 

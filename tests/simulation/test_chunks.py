@@ -120,7 +120,6 @@ def test_a_bench_with_places_is_the_study(bars):
     some = np.array([3, 7, 8, 19])
     there = bench.at(swept.grid.index[some])
     assert there.grid.cells.tolist() == swept.grid.cells[some].tolist()
-    features = tuple(dict.fromkeys(name for read in there.reads for name in read))
-    mine = run_chunk(there, Chunk(np.arange(4), features)).figures
+    mine = run_chunk(there, Chunk(np.arange(4), there.reads.rows())).figures
     table = swept.metrics.select(FIGURES).to_numpy().reshape(len(swept.grid), 2, -1)
     np.testing.assert_array_equal(mine, table[some].transpose(2, 0, 1))
