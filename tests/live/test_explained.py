@@ -212,9 +212,6 @@ def test_damage_is_refused_in_one_line(copied):
     change(copied, "UPDATE snapshot SET sha256 = 'x'")
     with pytest.raises(SnapshotMismatch, match="damaged"):
         read(copied)
-    change(copied, "UPDATE meta SET value = '{}' WHERE key = 'settings'")
-    with pytest.raises(SnapshotMismatch, match="damaged"):
-        read(copied)
 
 
 def test_a_journal_without_a_bar_cannot_be_compared(tmp_path):
@@ -222,3 +219,31 @@ def test_a_journal_without_a_bar_cannot_be_compared(tmp_path):
     replayed(path, request(start="2007-09-01", end="2007-09-30", train_fraction=0.0), most=0)
     with pytest.raises(BadValue, match="holds none; run it first"):
         read(path)
+
+
+def test_settings_that_cannot_be_read_are_refused_in_one_line(copied):
+    change(copied, "UPDATE meta SET value = '{}' WHERE key = 'settings'")
+    with pytest.raises(SnapshotMismatch, match=r"its settings cannot be read: KeyError"):
+        read(copied)
+
+
+def test_cash_or_shares_that_came_without_a_fill_are_told(copied, said):
+    """A dividend that nobody foresaw, and shares that somebody else bought."""
+    bar = said.first + 30
+    change(copied, f"UPDATE equity SET cash = cash + 12.5, equity = equity + 12.5 WHERE bar = {bar}")
+    (first, *_) = explain(read(copied), BARS).found
+    assert first.cause.kind is Kind.FILL
+    assert first.cause.text.startswith("cash ")
+    assert " USD without a fill, simulated " in first.cause.text
+    assert first.cause.since == said.panel.bar_close[30]
+    flat = "position = 0 AND symbol = 'IBM'"
+    ((bar,),) = query(copied, f"SELECT min(bar) FROM decisions WHERE {flat} AND bar > {bar}")
+    change(copied, f"UPDATE decisions SET position = 7 WHERE bar = {bar} AND symbol = 'IBM'")
+    told = [found.cause for found in explain(read(copied), BARS).found]
+    assert any("IBM position 7 without a fill, simulated 0" in cause.text for cause in told)
+
+
+def test_corrected_bars_that_were_told_are_noted(copied):
+    change(copied, "INSERT INTO events VALUES (NULL, '', 5, '', 'corrected bar', 'IBM', 'close 1, now 2')")
+    explained = explain(read(copied), BARS)
+    assert explained.notes[0].startswith("1 bars were corrected after the decision")
