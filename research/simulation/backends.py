@@ -97,7 +97,8 @@ BACKENDS = ("local", *_LIBRARIES)
 def _of_joblib() -> tuple[str, Any]:
     """Return the cluster that ``joblib.parallel_config`` names around this call, and dask's client.
 
-    Its backends on this machine say nothing of a sweep, whose cores are `jobs`.
+    Its backends on this machine say nothing of a sweep, whose cores are `jobs`. A sweep that is itself a task
+    of a dask worker stays there: it would hold the place that its parts wait for.
     """
     if "joblib" not in sys.modules:
         return "local", None
@@ -106,8 +107,17 @@ def _of_joblib() -> tuple[str, Any]:
     backend, _ = get_active_backend()
     library = type(backend).__module__
     if library == "joblib._dask":
-        return "dask", backend.client
+        return ("local", None) if _in_dask() else ("dask", backend.client)
     return ("ray" if library.startswith("ray.") else "local"), None
+
+
+def _in_dask() -> bool:
+    """Say whether a dask worker is running this."""
+    try:
+        import_module("distributed").get_worker()
+    except ValueError:
+        return False
+    return True
 
 
 @contextmanager

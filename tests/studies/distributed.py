@@ -163,6 +163,12 @@ def model(**where: Any) -> SweepResult:
     )  # fmt: skip
 
 
+def nested(_: int) -> pl.DataFrame:
+    """Run it as a task of a worker, where joblib would give its parts to workers that wait for such parts."""
+    with joblib.parallel_config(backend="dask"):
+        return local(240).metrics
+
+
 def used() -> list[int]:
     """Return the cores that each bench in this process computes on."""
     return [study.executor.jobs for study in workers_of._SEATS.values()]
@@ -189,6 +195,7 @@ def dask_small(few: int, many: int) -> dict[str, Any]:
             counts.append(counted(address))
         with joblib.parallel_config(backend="dask", client=client):
             by_joblib = local(few, told)
+        tables = [future.result(timeout=120) for future in client.map(nested, range(2))]
         learned = model(backend="dask", address=address)
         shot = on_dask(many, address, processes[0])
         killed = processes[0].poll()
@@ -196,6 +203,7 @@ def dask_small(few: int, many: int) -> dict[str, Any]:
     return {
         "same": same(swept[0], local(few)) and same(swept[1], plain),
         "same by joblib": same(by_joblib, swept[0]),
+        "same in tasks": all(table.equals(local(240).metrics, null_equal=True) for table in tables),
         "same of a model": same(learned, model()),
         "same after a kill": same(shot, plain),
         "killed": killed == -signal.SIGKILL,

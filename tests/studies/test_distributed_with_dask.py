@@ -7,6 +7,7 @@ def test_dask_finds_the_same_and_loses_nothing_with_a_worker():
     found = distributed("dask")
     assert found["same"]
     assert found["same by joblib"]
+    assert found["same in tasks"], "tasks that sweep, on every worker: none waits for another"
     assert found["cores"] == [[1], [1]], "joblib's cluster ran it, a worker on the thread that it has"
     assert found["same of a model"]
     assert found["killed"]
