@@ -35,7 +35,8 @@ __all__ = ["Access", "access", "settings_file"]
 _TRADING: Final = {False: "https://paper-api.alpaca.markets", True: "https://api.alpaca.markets"}
 _DATA: Final = "https://data.alpaca.markets"
 _LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
-_KNOWN: Final = frozenset({"key", "secret", "live"})
+_NAMES: Final = {"key": "APCA_API_KEY_ID", "secret": "APCA_API_SECRET_KEY"}
+_KNOWN: Final = frozenset({*_NAMES, "live"})
 
 
 @dataclass(frozen=True)
@@ -96,11 +97,10 @@ def access(
     BadValue
         Opt-ins that disagree, or a host that is not allowed.
     """
-    told = os.environ if environment is None else environment
     written = _written(settings_file() if file is None else file)
     said = {
         "--live": live,
-        "ONEPATH_LIVE=yes": _switch(told.get("ONEPATH_LIVE", "")),
+        "ONEPATH_LIVE=yes": _switch(_told(environment, "ONEPATH_LIVE")),
         "live = true in the settings file": bool(written.get("live", False)),
     }
     if any(said.values()) and not all(said.values()):
@@ -109,17 +109,26 @@ def access(
             f"live trading needs three agreeing opt-ins, missing: {missing}; give all, or none for paper"
         )
     is_live = all(said.values())
-    keys = {
-        "key": told.get("APCA_API_KEY_ID") or written.get("key"),
-        "secret": told.get("APCA_API_SECRET_KEY") or written.get("secret"),
-    }
-    for name, variable in (("key", "APCA_API_KEY_ID"), ("secret", "APCA_API_SECRET_KEY")):
-        if not isinstance(keys[name], str) or not str(keys[name]).strip():
+    keys: dict[str, SecretStr] = {}
+    for name, variable in _NAMES.items():
+        found = _secret(_told(environment, variable)) or written.get(name)
+        if not isinstance(found, SecretStr):
             raise KeysRefused(
                 f"no API {name}: set {variable}, or `{name}` in {settings_file() if file is None else file}"
             )
+        keys[name] = found
     trading, data = _hosts(is_live, host)
-    return Access(SecretStr(str(keys["key"])), SecretStr(str(keys["secret"])), is_live, trading, data)
+    return Access(keys["key"], keys["secret"], is_live, trading, data)
+
+
+def _told(environment: Mapping[str, str] | None, name: str) -> str:
+    """Return a variable of the environment, "" if it is not set; nobody above holds all of them at once."""
+    return (os.environ if environment is None else environment).get(name, "")
+
+
+def _secret(text: object) -> SecretStr | None:
+    """Wrap a key as soon as it is read, so that no variable shows it; None if there is none."""
+    return SecretStr(text) if isinstance(text, str) and text.strip() else None
 
 
 def _switch(text: str) -> bool:
@@ -162,16 +171,22 @@ def _written(file: Path) -> Mapping[str, Any]:
         raise KeysRefused(
             f"{file} must be readable to you alone, has mode {stat.S_IMODE(found.st_mode):o}; chmod 600 it"
         )
-    try:
-        told = tomllib.loads(file.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as problem:
-        # Never the text itself: the line that is wrong may be the secret.
-        raise KeysRefused(
-            f"{file} is no TOML ({type(problem).__name__}); write key, secret and live"
-        ) from None
+    told = _parsed(file)
     strange = sorted(set(told) - _KNOWN)
     if strange:
         raise KeysRefused(f"{file} must hold key, secret and live alone, has {', '.join(strange)}; drop them")
     if not isinstance(told.get("live", False), bool):
         raise KeysRefused(f"`live` in {file} must be true or false; write it without quotes")
     return told
+
+
+def _parsed(file: Path) -> Mapping[str, Any]:
+    """Return what a settings file says, its keys wrapped; values of other names are left out."""
+    try:
+        told = tomllib.loads(file.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as problem:
+        kind = type(problem).__name__
+    else:
+        return {name: told[name] if name == "live" else _secret(told[name]) for name in told}
+    # Neither the text nor what failed on it, which holds the text: the line that is wrong may be the secret.
+    raise KeysRefused(f"{file} is no TOML ({kind}); write key, secret and live")

@@ -220,9 +220,15 @@ def trading_talk(access: Access, deadline: float = DEADLINE) -> Talk:
     """Return requests to the trading host of an account, each given up after `deadline` seconds."""
     from alpaca.trading.client import TradingClient
 
-    key, secret = access.key.get_secret_value(), access.secret.get_secret_value()
+    # Unwrapped where they are handed over: no variable holds them that a traceback could show.
     return Talk(
-        lambda: TradingClient(key, secret, paper=not access.live, raw_data=True, url_override=access.trading),
+        lambda: TradingClient(
+            access.key.get_secret_value(),
+            access.secret.get_secret_value(),
+            paper=not access.live,
+            raw_data=True,
+            url_override=access.trading,
+        ),
         deadline,
     )
 
@@ -231,9 +237,14 @@ def data_talk(access: Access, deadline: float = DEADLINE) -> Talk:
     """Return requests to the data host, each given up after `deadline` seconds."""
     from alpaca.data.historical import StockHistoricalDataClient
 
-    key, secret = access.key.get_secret_value(), access.secret.get_secret_value()
     return Talk(
-        lambda: StockHistoricalDataClient(key, secret, raw_data=True, url_override=access.data), deadline
+        lambda: StockHistoricalDataClient(
+            access.key.get_secret_value(),
+            access.secret.get_secret_value(),
+            raw_data=True,
+            url_override=access.data,
+        ),
+        deadline,
     )
 
 
@@ -241,5 +252,11 @@ def actions_talk(access: Access) -> Talk:
     """Return requests about corporate actions, which are at the data host under a version of their own."""
     from alpaca.data.historical.corporate_actions import CorporateActionsClient
 
-    key, secret = access.key.get_secret_value(), access.secret.get_secret_value()
-    return Talk(lambda: CorporateActionsClient(key, secret, raw_data=True, url_override=access.data))
+    return Talk(
+        lambda: CorporateActionsClient(
+            access.key.get_secret_value(),
+            access.secret.get_secret_value(),
+            raw_data=True,
+            url_override=access.data,
+        )
+    )

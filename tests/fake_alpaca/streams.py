@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import logging
 import queue
 import socket
 import threading
@@ -24,6 +25,8 @@ from tests.fake_alpaca.faults import Fault, edited
 from tests.fake_alpaca.wire import Head, Response, reset
 
 GARBAGE = b"\xc1 this is no message {"
+# Who connects sends keys, and this end must not log them either.
+QUIET = logging.Logger("fake-stream", level=logging.CRITICAL + 1)  # noqa: LOG001 - it belongs to no family
 CHANNELS = {"b": "bars", "u": "updatedBars", "d": "dailyBars", "s": "statuses"}
 
 
@@ -41,7 +44,7 @@ class Peer:
         self.mute = self._is("silent")
         self.late: list[tuple[int, bytes]] = []
         self._out: queue.Queue[bytes | None] = queue.Queue()
-        self._protocol = ServerProtocol(max_size=None)
+        self._protocol = ServerProtocol(max_size=None, logger=QUIET)
         self._lock = threading.Lock()
         self._head = head
 

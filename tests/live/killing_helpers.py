@@ -13,12 +13,13 @@ from live.sending import send_admitted
 from live.talk import trading_talk
 from live.winding import Winding
 from tests.fake_alpaca.worlds import placed
+from tests.live.canary import KEY, SECRET
 
 SINCE = datetime(2026, 11, 20, 15, 30, tzinfo=UTC)
 
 
 def access_to(fake):
-    return Access(SecretStr("key"), SecretStr("secret"), False, fake.url, fake.url)
+    return Access(SecretStr(KEY), SecretStr(SECRET), False, fake.url, fake.url)
 
 
 @contextmanager

@@ -13,6 +13,7 @@ from live.talk import Talk
 from research.errors import KeysRefused, Unreachable
 from tests.fake_alpaca import FakeAlpaca
 from tests.fake_alpaca.worlds import at, daily, week
+from tests.live.canary import KEY, SECRET
 
 ID = "PP-0123"
 ORDER = {
@@ -34,7 +35,7 @@ def fake():
 
 @pytest.fixture
 def talk(fake):
-    made = Talk(lambda: TradingClient("key", "secret", url_override=fake.url, raw_data=True), deadline=1.0)
+    made = Talk(lambda: TradingClient(KEY, SECRET, url_override=fake.url, raw_data=True), deadline=1.0)
     yield made
     made.close()
 

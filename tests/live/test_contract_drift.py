@@ -26,6 +26,7 @@ from live.reconcile import reconcile
 from live.talk import Talk
 from live.transitions import State
 from research.errors import OnepathError, Unreachable
+from tests.live.canary import KEY, SECRET
 from tests.live.drift import GONE, NUMBERS, STRANGE, additions, mutants, told, tops
 from tests.live.true_answers import BUY, FIRST, account_with, truth, world
 
@@ -249,7 +250,7 @@ def test_a_changed_field_over_real_sockets(route):
     counts: Counter[str] = Counter()
     wrong = []
     with world() as fake:
-        talk = Talk(lambda: TradingClient("key", "secret", url_override=fake.url, raw_data=True))
+        talk = Talk(lambda: TradingClient(KEY, SECRET, url_override=fake.url, raw_data=True))
         account = AlpacaAccount(Line(talk, Pace(per_minute=10**6)))
         changes = list(mutants(getattr(truth(), route), [GONE, None, ["moonlit"]]))
         for place, new, body in changes:
@@ -265,7 +266,7 @@ def test_a_changed_field_over_real_sockets(route):
 @pytest.mark.parametrize("status", ["200", "404", "422", "503"])
 def test_json_nested_without_end_is_no_answer(status):
     with world() as fake:
-        talk = Talk(lambda: TradingClient("key", "secret", url_override=fake.url, raw_data=True))
+        talk = Talk(lambda: TradingClient(KEY, SECRET, url_override=fake.url, raw_data=True))
         account = AlpacaAccount(Line(talk, Pace(per_minute=10**6), patience=0.3))
         fake.fault("*", status, times=0, text='{"message": ' + "[" * 100_000 + "]" * 100_000 + "}")
         said = account.submit(BUY)

@@ -19,6 +19,7 @@ from live.transitions import State
 from live.vendor import fetch
 from research.errors import Unreachable
 from tests.fake_alpaca.worlds import at
+from tests.live.canary import KEY, SECRET
 from tests.live.drift import GONE, NUMBERS, STRANGE, additions, found, mutants, told, tops
 from tests.live.true_answers import FIRST, line_with, truth, world
 
@@ -122,7 +123,7 @@ def test_changed_fields_of_bars_over_real_sockets():
     whole = rows(delivered(truth().bars))
     with world() as fake:
         fake.advance_to(at(1, "16:01"))
-        talk = Talk(lambda: StockHistoricalDataClient("key", "secret", url_override=fake.url, raw_data=True))
+        talk = Talk(lambda: StockHistoricalDataClient(KEY, SECRET, url_override=fake.url, raw_data=True))
         line = Line(talk, Pace(per_minute=10**6))
         for place, new, body in changes([GONE, ["moonlit"]]):
             fake.script.clear()
@@ -139,7 +140,7 @@ def test_changed_fields_of_bars_over_real_sockets():
 
 def taken(frame):
     """Return the hints that a frame becomes, without a thread."""
-    access = Access(SecretStr("key"), SecretStr("secret"), False, "http://127.0.0.1:9", "http://127.0.0.1:9")
+    access = Access(SecretStr(KEY), SecretStr(SECRET), False, "http://127.0.0.1:9", "http://127.0.0.1:9")
     stream = TradeHints(access, lambda text: None)
     stream._take(frame)
     return stream.drain()

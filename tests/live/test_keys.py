@@ -7,8 +7,8 @@ import pytest
 
 from live.keys import access
 from research.errors import BadValue, KeysRefused
+from tests.live.canary import KEY, SECRET
 
-KEY, SECRET = "AKCANARY0001", "canary-secret-0002"
 KEYS = {"APCA_API_KEY_ID": KEY, "APCA_API_SECRET_KEY": SECRET}
 
 

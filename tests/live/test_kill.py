@@ -16,9 +16,8 @@ from live.limits import KILL, Limits
 from research.console import run
 from tests.fake_alpaca import FakeAlpaca
 from tests.fake_alpaca.worlds import at, daily, week
+from tests.live.canary import KEY, SECRET
 from tests.live.killing_helpers import access_to, held, open_ids, ours, protected
-
-KEY, SECRET = "key", "canary-secret-0002"
 
 
 @pytest.fixture

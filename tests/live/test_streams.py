@@ -18,6 +18,7 @@ from live.streams import Hint, TradeHints
 from tests.fake_alpaca import FakeAlpaca
 from tests.fake_alpaca.names import Names
 from tests.fake_alpaca.worlds import at, daily, placed, week
+from tests.live.canary import KEY, SECRET
 
 QUICK = Patience(open=0.5, reply=0.5, silence=0.3, pong=0.2, first=0.02, longest=0.2, settled=30.0)
 EVENTS = "stream:trade_updates"
@@ -31,7 +32,7 @@ def fake():
 
 
 def access_to(url):
-    return Access(SecretStr("key"), SecretStr("secret"), False, url, url)
+    return Access(SecretStr(KEY), SecretStr(SECRET), False, url, url)
 
 
 class Heard:
@@ -317,7 +318,7 @@ def test_a_connection_that_lasts_forgets_the_waits(fake):
 
 
 def test_wrong_keys_stop_it_and_are_told_once(fake):
-    fake.settings.keys = {"key": "another"}
+    fake.settings.keys = {KEY: "another"}
     with hearing(fake) as heard:
         heard.until(lambda h: h.troubles)
         time.sleep(0.5)

@@ -12,6 +12,7 @@ from live.vendor import fetch
 from research.errors import BadValue, Unreachable
 from tests.fake_alpaca import FakeAlpaca
 from tests.fake_alpaca.worlds import AAA, at, daily, minutes, week
+from tests.live.canary import KEY, SECRET
 
 FIRST = date(2026, 3, 1)
 BARS = "GET /v2/stocks/bars"
@@ -26,7 +27,7 @@ def fake():
 
 def line_to(fake):
     return Line(
-        Talk(lambda: StockHistoricalDataClient("key", "secret", url_override=fake.url, raw_data=True), 1.0),
+        Talk(lambda: StockHistoricalDataClient(KEY, SECRET, url_override=fake.url, raw_data=True), 1.0),
         patience=2.0,
     )
 

@@ -24,6 +24,7 @@ from live.talk import actions_talk, data_talk, trading_talk
 from live.trader import Habits, Trader
 from live.vendor import fetch
 from tests.fake_alpaca import FakeAlpaca, Settings
+from tests.live.canary import KEY, SECRET
 
 # The rules' own limits are tested elsewhere: here nothing but the strategy shall say no.
 FREE = Rules(
@@ -45,7 +46,7 @@ FREE = Rules(
 
 def access(fake: FakeAlpaca) -> Access:
     """Return the keys of a fake's account."""
-    return Access(SecretStr("key"), SecretStr("secret"), False, fake.url, fake.url)
+    return Access(SecretStr(KEY), SecretStr(SECRET), False, fake.url, fake.url)
 
 
 class Floor:
