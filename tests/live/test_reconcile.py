@@ -84,6 +84,8 @@ def test_a_stray_of_ours_is_adopted():
     found = met([], {}, [an_order("XX-9", "partially_filled", "4", "100")], [a_position(quantity="4")])
     assert kinds(found) == [("stray order", "adopt"), ("missed fill", "apply"), ("order moved", "apply")]
     assert found.findings[0].text == "order XX-9 (partially_filled) is ours and was not in the journal"
+    assert {(f.symbol, f.client_id) for f in found.findings} == {("IBM", "XX-9")}
+    assert {(f.symbol, f.client_id) for f in found.findings} == {("IBM", "XX-9")}
     assert found.orders["XX-9"] == Tracked(
         "XX-9", "IBM", 1, D(10), State.PARTIAL, "bXX-9", D(4), D(100)
     )  # fmt: skip
