@@ -279,7 +279,7 @@ def _notes(journal: Journalled, known: Known) -> list[str]:
         )
     if journal.corrected:
         notes.append(
-            f"{journal.corrected} bars were corrected after the decision (events); the vendor's bars of now, "
-            "with --bars, show what they would have changed"
+            f"bars corrected after they were decided on: {journal.corrected} (events); the vendor's bars of "
+            "now, with --bars, show what they would have changed"
         )
     return notes

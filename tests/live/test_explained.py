@@ -246,4 +246,4 @@ def test_cash_or_shares_that_came_without_a_fill_are_told(copied, said):
 def test_corrected_bars_that_were_told_are_noted(copied):
     change(copied, "INSERT INTO events VALUES (NULL, '', 5, '', 'corrected bar', 'IBM', 'close 1, now 2')")
     explained = explain(read(copied), BARS)
-    assert explained.notes[0].startswith("1 bars were corrected after the decision")
+    assert explained.notes[0].startswith("bars corrected after they were decided on: 1 (events)")
