@@ -86,10 +86,12 @@ KINDS = {"here": here, "dask": dask, "ray": ray}
 
 
 def measured(kind: str, cells: int, repeat: int, workers: int) -> dict[str, Any]:
-    """Run one row in a process of its own."""
+    """Run one row in a process of its own; one that fails says why in its stead."""
     words = [sys.executable, "-m", "tests.benchmarks.distributed", kind, *map(str, (cells, repeat, workers))]
-    told = subprocess.run(words, check=True, capture_output=True, text=True).stdout
-    return dict(json.loads(told.splitlines()[-1]))
+    told = subprocess.run(words, check=False, capture_output=True, text=True)
+    if told.returncode:
+        return {"failed": (told.stderr.splitlines() or ["it said nothing"])[-1]}
+    return dict(json.loads(told.stdout.splitlines()[-1]))
 
 
 def main(arguments: list[str]) -> None:
@@ -101,12 +103,17 @@ def main(arguments: list[str]) -> None:
     print(machine())
     print(f"{asked.cells:,} cells of ma_crossover × 2 symbols, fused; medians of {asked.repeat}, end to end")
     alone: dict[str, Any] | None = None
+    failed: list[str] = []
     for kind, counts in (("here", (1, os.cpu_count() or 1)), ("dask", WORKERS), ("ray", WORKERS)):
         for count in counts:
             run = measured(kind, asked.cells, asked.repeat, count)
+            who = "this process, cores" if kind == "here" else f"{kind}, workers"
+            if "failed" in run:
+                failed.append(f"{who} {count}")
+                print(f"{who:>20} {count}: FAILED: {run['failed']}", flush=True)
+                continue
             alone = alone or run
             seconds = statistics.median(run["seconds"])
-            who = "this process, cores" if kind == "here" else f"{kind}, workers"
             same = "equal" if run["total"] is not None and run["total"] == alone["total"] else "DIFFERENT"
             faster = statistics.median(alone["seconds"]) / seconds
             print(
@@ -122,6 +129,8 @@ def main(arguments: list[str]) -> None:
                     f"{'':24}in the store of a machine: {_kb([few])} for {FEW} cells, {_kb([many])} for "
                     f"{MANY:,}; cells of a task: {task} and {tasks} bytes"
                 )
+    if failed:
+        sys.exit(f"{len(failed)} rows failed: {'; '.join(failed)}")
 
 
 def _kb(counts: list[int]) -> str:
