@@ -33,6 +33,9 @@ __all__ = ["DEADLINE", "Reply", "Talk", "actions_talk", "data_talk", "trading_ta
 DEADLINE: Final = 8.0
 _CONNECT, _READ = 3.05, 6.0  # seconds of one wait
 _LONGEST_WAIT, _USUAL_WAIT = 60.0, 5.0
+# A host that sends one byte a second keeps what was left behind for minutes after it is well again; two are
+# left behind at each look. Beyond so many nothing is asked until some have ended.
+_MOST_BEHIND: Final = 64
 _MOST = 200  # characters of an answer that a message repeats
 # Statuses in the 400s that do not say what became of the request: it took too long, or came too soon.
 _INDEFINITE = frozenset({408, 425, 429})
@@ -93,7 +96,7 @@ class Talk:
     def __init__(self, make: Callable[[], RESTClient], deadline: float = DEADLINE) -> None:
         self._make = make
         self._deadline = deadline
-        self._deadlines = Deadlines()
+        self._deadlines = Deadlines(_MOST_BEHIND)
         self._client: RESTClient | None = None
         self._seen = threading.local()
 
