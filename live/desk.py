@@ -15,8 +15,7 @@ For each symbol, the first that applies:
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -24,12 +23,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from live.levels import last_price_of, levels_of, protection_of
 from live.orders import Leg, Order, Outcome, Status
 from live.protection import Protection, Step, next_step, order_fields, wanted
 from live.risk_context import Context, Purpose, Wanted
 from live.sending import Sender, Sent
 from live.transitions import State
-from research.kernels import account as ac
 
 if TYPE_CHECKING:
     from live.book import Book
@@ -230,15 +229,15 @@ class Desk:
 
     def _protect(self, symbol: str, orders: list[Order], plan: Plan) -> None:
         """Let the protection that is in force rest at the broker."""
-        stop, target = self._levels(symbol, orders)
+        stop, target = levels_of(self._engine, self._tracks, symbol, orders)
         held = float(self._tracks.held(symbol))
         want, left = wanted(symbol, held, stop, target)
         if left:
             self._tell("unprotected", f"{left} shares cannot be protected: no fraction rests", symbol)
         open_now = [t for t in self._tracks.open(symbol) if t.purpose is Purpose.PROTECT]
         tops = [t for t in open_now if "parent" not in t.fields]
-        resting = _protection(tops[0]) if tops else None
-        step = next_step(resting, want, self._last_price(symbol))
+        resting = protection_of(tops[0]) if tops else None
+        step = next_step(resting, want, last_price_of(self._engine, symbol))
         if step is Step.EXIT and want is not None:
             # Beyond its stop already: a pair would be refused, a stop alone executes at the next price.
             want = replace(want, target=None) if want.stop is not None else want
@@ -274,32 +273,6 @@ class Desk:
             self._journal.update(now)
             self._book.put(now)
 
-    def _levels(self, symbol: str, orders: list[Order]) -> tuple[float, float]:
-        """Return the stop and the target in force, USD; NaN none.
-
-        From the account once it has booked the entry, and before from the fill itself, as the kernel will.
-        """
-        position = self._engine.account.positions[self._engine.symbols.index(symbol)]
-        held, booked = float(self._tracks.held(symbol)), float(position[ac.P_QTY])
-        if booked * held > 0.0:
-            # A split is at the broker before its bar is over: the account still has the old shares.
-            pending = any(d.symbol == symbol for d in self._tracks.unbooked)
-            ratio = 1.0 if pending or held == booked else held / booked
-            return float(position[ac.P_PROTECT]) / ratio, float(position[ac.P_TARGET]) / ratio
-        for order in orders:
-            track = self._tracks.orders.get(order.id)
-            if order.leg is Leg.ENTRY and track is not None and track.order.average is not None:
-                return _from_fill(order, float(track.order.average))
-        return math.nan, math.nan
-
-    def _last_price(self, symbol: str) -> Decimal | None:
-        """Return the last close, or the fill of an entry that is younger; None if neither is known."""
-        k = self._engine.symbols.index(symbol)
-        if self._engine.account.positions[k, ac.P_QTY] == 0.0:
-            return None
-        mark = float(self._engine.account.positions[k, ac.P_MARK])
-        return Decimal(str(mark)) if math.isfinite(mark) else None
-
 
 _CANCELLABLE = frozenset({State.LIVE, State.HELD, State.PARTIAL, State.REPLACING, State.CANCELLING})
 
@@ -312,31 +285,6 @@ def _whole(quantity: Decimal) -> Decimal:
 def _again(track: Track) -> bool:
     """Say whether an order was asked for and definitely not there, so that its id may be sent again."""
     return track.order.state is State.NEW
-
-
-def _protection(track: Track) -> Protection:
-    """Return what a resting order protects, from the body that was sent."""
-    fields: Mapping[str, Any] = track.fields
-    stop = (fields.get("stop_loss") or {}).get("stop_price", fields.get("stop_price"))
-    target = (fields.get("take_profit") or {}).get("limit_price", fields.get("limit_price"))
-    o = track.order
-    return Protection(
-        o.symbol,
-        o.side,
-        o.remaining,
-        None if stop is None else Decimal(stop),
-        None if target is None else Decimal(target),
-    )
-
-
-def _from_fill(order: Order, fill: float) -> tuple[float, float]:
-    """Return stop and target of an entry that filled, operation for operation as the kernel does."""
-    side = float(order.side)
-    fixed, trailing = fill * (1.0 - side * order.stop), fill * (1.0 - side * order.trail)
-    stop = fixed
-    if not math.isnan(trailing) and (math.isnan(fixed) or (trailing - fixed) * side > 0.0):
-        stop = trailing
-    return stop, fill * (1.0 + side * order.target)
 
 
 def _instant(close: np.datetime64) -> datetime:

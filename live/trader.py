@@ -20,12 +20,8 @@ without them no order may be sent. The orders at the broker protect meanwhile.
 
 from __future__ import annotations
 
-import os
-import platform
-import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -34,18 +30,18 @@ from typing import TYPE_CHECKING
 from live.account_payloads import asset_of
 from live.alpaca import OrderConflict
 from live.desk import Desk, Plan
-from live.findings import Act, Policy
+from live.findings import Act
 from live.flattening import is_closing
+from live.habits import Habits
 from live.killing import cancel_all, kill_asked, latch_kill, protects
 from live.limits import KILL, Limits, Marks
+from live.outlook import context_of, quotes_of
 from live.risk import Door
-from live.risk_context import Asset, Context, Purpose, Quote, Rules
-from live.rows import Event, instant_of
+from live.risk_context import Asset, Context
+from live.rows import Event
 from live.schedule import EASTERN, LENGTHS, Schedule
-from live.schema import INSERT
 from live.sending import Sender
-from live.tracks import utc_text
-from live.transitions import State
+from live.telling import UNREACHABLE, Voice
 from live.vitals import STOPPED
 from live.world import Picture, World
 from research.errors import DataError, KeysRefused, OutputError, Unreachable
@@ -61,37 +57,7 @@ if TYPE_CHECKING:
 __all__ = ["Habits", "Trader"]
 
 CONFLICT = "order conflict"
-_BEAT = 2.0  # seconds after which the pulse is written again
 _DAYS = timedelta(days=8)  # of calendar, before and after today
-
-
-@dataclass(frozen=True)
-class Habits:
-    """How an account is traded.
-
-    Attributes
-    ----------
-    mode : str
-        "paper" or "live".
-    host : str
-        Where orders go.
-    timeframe : str
-        Length of a bar, as `live.schedule.LENGTHS` has it.
-    settle : timedelta
-        After a close, until its bar is asked for.
-    patience : timedelta
-        How long a symbol's late bar is waited for, before the others go on without it.
-    rules : Rules
-    policy : Policy
-    """
-
-    mode: str
-    host: str
-    timeframe: str = "1Day"
-    settle: timedelta = timedelta(seconds=30)
-    patience: timedelta = timedelta(minutes=5)
-    rules: Rules = field(default_factory=Rules)
-    policy: Policy = field(default_factory=Policy)
 
 
 class Trader:
@@ -137,6 +103,7 @@ class Trader:
         self._account, self._arrivals, self._home = account, arrivals, home
         self._clock, self._published, self._kill, self._splits_on = clock, published, kill, splits
         self._splits: Mapping[str, Decimal] = {}
+        self._voice = Voice(runner.journal, habits.mode, lambda: runner.bar)
         self._world = World(
             account,
             tracks,
@@ -146,17 +113,13 @@ class Trader:
             wanted=runner.book.get,
         )
         sender = Sender(account, tracks, Door(habits.rules))
-        self._desk = Desk(runner.engine, runner.book, runner.journal, tracks, sender, self._tell)
+        self._desk = Desk(runner.engine, runner.book, runner.journal, tracks, sender, self._voice.tell)
         self._schedule: Schedule | None = None
         self._assets: dict[str, Asset] = {}
         self._asked_on = ""
-        self._told: set[tuple[str, str, str]] = set()
-        self._telling: set[tuple[str, str, str]] = set()
         self._marks: Marks | None = None
-        self._began = datetime.now(UTC)
-        self._beaten = float("-inf")
-        account.beats(self._beat)
-        arrivals.beats(self._beat)
+        account.beats(self._voice.beat)
+        arrivals.beats(self._voice.beat)
 
     # --- the loop ------------------------------------------------------------------------------
 
@@ -192,44 +155,40 @@ class Trader:
 
     def goodbye(self) -> None:
         """Let the last heartbeat say that this process ends as it should."""
-        self._pulse(STOPPED, "")
+        self._voice.pulse(STOPPED, "")
 
     def tick(self) -> None:
         """Do what this instant asks for."""
-        self._telling = set()
         phase, text = "trading", ""
         self._thrown()  # before the network is asked for anything: it may be dead
         try:
             phase, text = self._tick()
         except Unreachable as problem:
-            phase, text = "unreachable", str(problem)
-            self._tell("unreachable", str(problem), "")
+            phase, text = UNREACHABLE, str(problem)
+            self._voice.tell(UNREACHABLE, str(problem), "")
         except OrderConflict as problem:
             phase, text = "halted", str(problem)
             self.limits.latch(CONFLICT, str(problem), datetime.now(UTC))
-            self._tell(CONFLICT, str(problem), "")
+            self._voice.tell(CONFLICT, str(problem), "")
         except KeysRefused as problem:
             self.limits.latch("credentials", str(problem), datetime.now(UTC))
-            self._pulse("halted", str(problem))
+            self._voice.pulse("halted", str(problem))
             raise
-        if ("unreachable" in {k for k, _, _ in self._told}) and phase != "unreachable":
-            self.runner.journal.tell(Event("reachable", "the broker answers again"))
-        # What is said once stays said while it lasts; an outage's words change with each try.
-        self._told = self._telling
-        self._pulse(phase, text)
+        self._voice.turn()
+        self._voice.pulse(phase, text)
 
     def _tick(self) -> tuple[str, str]:
         clock = self._account.clock()
         now = self._clock(clock)
         schedule = self._hours(clock)
         for text in schedule.disagreements(clock.now, clock, self._published):
-            self._tell("calendar", f"{text}; nothing is entered", "")
+            self._voice.tell("calendar", f"{text}; nothing is entered", "")
         killed = self._switch()
         last = self._last_bar()
         picture = self._world.look(clock, now, self._splits, last_bar=last)
         for finding in picture.findings:
             if finding.act in {Act.NOTE, Act.ASK, Act.LOCK, Act.HALT}:
-                self._tell(str(finding.kind), f"{finding.text} ({finding.act})", finding.symbol)
+                self._voice.tell(str(finding.kind), f"{finding.text} ({finding.act})", finding.symbol)
         self._limit(picture, schedule)
         current = self._bars(clock.now, schedule)
         if killed:
@@ -251,7 +210,7 @@ class Trader:
             rows = self._account.calendar(first, (clock.now + _DAYS).date())
             self._schedule = Schedule.of(rows, LENGTHS[self.habits.timeframe])
             self._assets = {s: asset_of(self._account.asset(s)) for s in self.runner.engine.symbols}
-            self._beat()  # that line is none of the two that do so
+            self._voice.beat()  # that line is none of the two that do so
             self._splits = self._splits_on(day)
             self._asked_on = today
         return self._schedule
@@ -270,7 +229,7 @@ class Trader:
         """Say whether the kill switch is thrown; then what may open a position is cancelled, at each tick."""
         latched = self.limits.latched()
         for latch in latched.values():
-            self._tell("latched", f"limit `{latch.name}` since {latch.at}: {latch.text}", "")
+            self._voice.tell("latched", f"limit `{latch.name}` since {latch.at}: {latch.text}", "")
         if KILL not in latched:
             return False
         prefix, since = self.runner.broker.prefix, datetime.fromisoformat(latched[KILL].at)
@@ -278,9 +237,9 @@ class Trader:
         keep = lambda order: protects(order) or is_closing(order, prefix, since)  # noqa: E731
         swept = cancel_all(self._account, prefix, keep=keep)
         for order in swept.asked:
-            self._tell("killed", f"order {order.client_id} is cancelled", order.symbol)
+            self._voice.tell("killed", f"order {order.client_id} is cancelled", order.symbol)
         for problem in swept.problems:
-            self._tell("killed", f"cancelling goes on: {problem}", "")
+            self._voice.tell("killed", f"cancelling goes on: {problem}", "")
         return True
 
     def _limit(self, picture: Picture, schedule: Schedule) -> None:
@@ -301,28 +260,28 @@ class Trader:
             return True
         news = self._arrivals.since(last, now)
         for event in news.events:
-            self._tell_ever(event)
+            self.runner.journal.tell(event, bar=self.runner.bar)
         awaited = set(self.runner.engine.symbols) - self.runner.absent
         lacking = awaited - news.symbols_at(due)
         if lacking and now < due + self.habits.settle + self.habits.patience:
-            self._tell(
+            self._voice.tell(
                 "late bar", f"no bar of {due:%Y-%m-%d %H:%M} UTC yet: {', '.join(sorted(lacking))}", ""
             )
             return False
         if not news.blocks:
-            self._tell("no bars", f"the vendor has no bar since {last:%Y-%m-%d %H:%M} UTC; waiting", "")
+            self._voice.tell("no bars", f"the vendor has no bar since {last:%Y-%m-%d %H:%M} UTC; waiting", "")
             return False
         try:
             if news.anchor.height:
                 self.runner.engine.reanchor(news.anchor)
             if len(news.blocks) > 1:
                 text = f"{len(news.blocks) - 1} bars are caught up with; nothing is entered for them"
-                self._tell("catching up", text, "")
+                self._voice.tell("catching up", text, "")
             for block in news.blocks:
                 self.runner.step(block)
         except DataError as problem:
             # The vendor contradicts itself. It may mend that; until then no bar is taken and nothing entered.
-            self._tell("bars refused", str(problem), "")
+            self._voice.tell("bars refused", str(problem), "")
             return False
         return True
 
@@ -343,92 +302,17 @@ class Trader:
 
     def _context(self, picture: Picture, schedule: Schedule) -> Context:
         """Return the world as the risk door asks for it."""
-        quotes, tracks, now = self._quotes(), self.tracks, picture.now
-        reserved = sum(
-            (
-                t.order.quantity * quotes[t.order.symbol].price
-                for t in tracks.open()
-                if t.purpose is Purpose.ENTER and t.sent_at >= now and t.order.symbol in quotes
-            ),
-            Decimal(0),
-        )
-        return Context(
-            now=now,
-            mode=self.habits.mode,
-            host=self.habits.host,
-            prefix=self.runner.broker.prefix,
-            equity=picture.account.equity,
-            day_equity=None if self._marks is None else self._marks.day_equity,
-            peak_equity=None if self._marks is None else self._marks.peak_equity,
-            buying_power=picture.account.buying_power,
-            reserved=reserved,
-            account_faults=picture.account.faults,
-            shorting=picture.account.shorting,
-            clock_skew=now - picture.clock.now,
+        return context_of(
+            picture,
+            self.habits,
+            self.tracks,
+            self.limits,
+            marks=self._marks,
             session=schedule.session(picture.clock.now, picture.clock, self._published),
-            positions={symbol: held.quantity for symbol, held in tracks.holdings.items()},
-            quotes=quotes,
+            quotes=quotes_of(self.runner.journal, self.runner.bar),
             assets=self._assets,
-            resting=tracks.resting(),
-            used_ids={name for name, t in tracks.orders.items() if t.order.state is not State.NEW},
-            sent_at=tracks.sent_since(now - timedelta(days=1)),
-            latched={name: latch.text for name, latch in self.limits.latched().items() if name != KILL},
-            killed=self.limits.killed,
+            prefix=self.runner.broker.prefix,
         )
-
-    def _quotes(self) -> dict[str, Quote]:
-        """Return the last two closes of each symbol, from the journal."""
-        rows = self.runner.journal.rows(
-            """SELECT symbol, bar_close, close, split, rank FROM (
-                   SELECT symbol, bar_close, close, split,
-                          row_number() OVER (PARTITION BY symbol ORDER BY bar DESC) AS rank FROM bars
-                   WHERE bar > ?) WHERE rank <= 2 ORDER BY symbol, rank""",
-            self.runner.bar - 40,
-        )
-        quotes: dict[str, Quote] = {}
-        ratio = Decimal(1)
-        for symbol, when, close, split, rank in rows:
-            price = Decimal(str(close))
-            if rank == 1:
-                quotes[symbol], ratio = Quote(price, _utc(instant_of(when))), Decimal(str(split))
-            else:  # the bar before, in shares of today
-                quotes[symbol] = replace(quotes[symbol], before=price / ratio)
-        return quotes
-
-    # --- telling -------------------------------------------------------------------------------
-
-    def _tell(self, kind: str, text: str, symbol: str) -> None:
-        """Write an event, once while it lasts."""
-        key = (kind, "" if kind == "unreachable" else text, symbol)
-        if key not in self._told and key not in self._telling:
-            self.runner.journal.tell(Event(kind, text, symbol or None), bar=self.runner.bar)
-        self._telling.add(key)
-
-    def _tell_ever(self, event: Event) -> None:
-        """Write an event of a bar once: each delivery brings it again for days."""
-        known = self.runner.journal.rows(
-            "SELECT 1 FROM events WHERE kind = ? AND text = ? AND symbol IS ? LIMIT 1",
-            event.kind,
-            event.text,
-            event.symbol,
-        )
-        if not known:
-            self.runner.journal.tell(event, bar=self.runner.bar)
-
-    def _pulse(self, phase: str, text: str) -> None:
-        row = (
-            utc_text(datetime.now(UTC)), utc_text(self._began), os.getpid(), platform.node(),
-            self.habits.mode, phase, text,
-        )  # fmt: skip
-        self.runner.journal.put(lambda db: db.execute(INSERT["pulse"], row))
-        self._beaten = time.monotonic()
-
-    def _beat(self) -> None:
-        """Show that the loop goes on; what it is about stays as the last tick left it."""
-        if time.monotonic() - self._beaten >= _BEAT:
-            at = utc_text(datetime.now(UTC))
-            self.runner.journal.put(lambda db: db.execute("UPDATE pulse SET at = ?", (at,)))
-            self._beaten = time.monotonic()
 
 
 def _utc(instant: np.datetime64) -> datetime:

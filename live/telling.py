@@ -1,0 +1,81 @@
+"""What a trader says of itself: events, each once while it lasts, and the pulse.
+
+In: what is seen at each look. Out: rows of the journal. An outage of an hour is one line when it begins and
+one when it is over; the pulse, rewritten all the time, is how everybody else knows that the loop lives.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import time
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Final
+
+from live.rows import Event
+from live.schema import INSERT
+from live.tracks import utc_text
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from live.journal import Journal
+
+__all__ = ["UNREACHABLE", "Voice"]
+
+UNREACHABLE: Final = "unreachable"
+_BEAT: Final = 2.0  # seconds after which the pulse is written again
+
+
+class Voice:
+    """The voice of one process.
+
+    Parameters
+    ----------
+    journal : Journal
+    mode : str
+        "paper" or "live".
+    bar : callable
+        Index of the last bar taken.
+    """
+
+    def __init__(self, journal: Journal, mode: str, bar: Callable[[], int]) -> None:
+        self._journal, self._mode, self._bar = journal, mode, bar
+        self._told: set[tuple[str, str, str]] = set()
+        self._telling: set[tuple[str, str, str]] = set()
+        self._began = datetime.now(UTC)
+        self._beaten = float("-inf")
+
+    def tell(self, kind: str, text: str, symbol: str = "") -> None:
+        """Write an event, once while it lasts: until a look at which it is not told."""
+        # An outage's words change with each try.
+        key = (kind, "" if kind == UNREACHABLE else text, symbol)
+        if key not in self._told and key not in self._telling:
+            self._journal.tell(Event(kind, text, symbol or None), bar=self._bar())
+        self._telling.add(key)
+
+    def turn(self) -> None:
+        """End a look: what was not told in it has ended, and an outage that has is told."""
+        if UNREACHABLE in _kinds(self._told) - _kinds(self._telling):
+            self._journal.tell(Event("reachable", "the broker answers again"))
+        self._told, self._telling = self._telling, set()
+
+    def pulse(self, phase: str, text: str) -> None:
+        """Write the heartbeat, and what the loop is about."""
+        row = (
+            utc_text(datetime.now(UTC)), utc_text(self._began), os.getpid(), platform.node(),
+            self._mode, phase, text,
+        )  # fmt: skip
+        self._journal.put(lambda db: db.execute(INSERT["pulse"], row))
+        self._beaten = time.monotonic()
+
+    def beat(self) -> None:
+        """Show that the loop goes on; what it is about stays as the last look left it."""
+        if time.monotonic() - self._beaten >= _BEAT:
+            at = utc_text(datetime.now(UTC))
+            self._journal.put(lambda db: db.execute("UPDATE pulse SET at = ?", (at,)))
+            self._beaten = time.monotonic()
+
+
+def _kinds(keys: set[tuple[str, str, str]]) -> set[str]:
+    return {kind for kind, _, _ in keys}
