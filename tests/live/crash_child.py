@@ -31,7 +31,7 @@ POINTS = {
         "a reconciliation is written": ("live.tracks", "Tracks", "take"),
         "the strategy's order stands": ("live.journal", "Journal", "update"),
         "equity is marked": ("live.limits", "Limits", "mark"),
-        "the pulse": ("live.trader", "Trader", "_pulse"),
+        "the pulse": ("live.telling", "Voice", "pulse"),
         "the look": ("live.world", "World", "look"),
     }.items()
     for when in ("before", "after")

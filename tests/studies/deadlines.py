@@ -34,7 +34,7 @@ from tests.fake_alpaca.names import Names
 
 FAULTS = ("DNS black hole", "mute server", "one byte per second", "refused", "mute websocket", "slow answers")
 WELL = frozenset({"trading", "waiting"})
-BEAT = 2.0  # seconds: `live.trader._BEAT`
+BEAT = 2.0  # seconds: `live.telling._BEAT`
 
 
 @dataclass(frozen=True)
