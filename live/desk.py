@@ -15,6 +15,7 @@ For each symbol, the first that applies:
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -235,6 +236,10 @@ class Desk:
         if left:
             self._tell("unprotected", f"{left} shares cannot be protected: no fraction rests", symbol)
         open_now = [t for t in self._tracks.open(symbol) if t.purpose is Purpose.PROTECT]
+        if open_now and math.isnan(stop) and math.isnan(target):
+            # Taken over with its position: nobody here has levels to put in the place of these.
+            self._tell("taken over", f"protection of {symbol} rests as it was found", symbol)
+            return
         tops = [t for t in open_now if "parent" not in t.fields]
         resting = protection_of(tops[0]) if tops else None
         step = next_step(resting, want, last_price_of(self._engine, symbol))

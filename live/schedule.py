@@ -106,9 +106,12 @@ class Schedule:
         return self._closes[i] if i < len(self._closes) else None
 
     def day(self, now: datetime) -> str:
-        """Return the session that is on, or was last, as its date; "" before the first."""
-        i = bisect_right(self._opens, now) - 1
-        return self._opens[i].astimezone(EASTERN).date().isoformat() if i >= 0 else ""
+        """Return the session that is on, or comes next, as its date; "" beyond what the broker told of.
+
+        A day begins where the one before it closed: what the night did to a position is that day's.
+        """
+        hours = self.around(now)
+        return "" if hours is None else hours.open.astimezone(EASTERN).date().isoformat()
 
     # --- bars ----------------------------------------------------------------------------------
 

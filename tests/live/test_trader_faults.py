@@ -358,6 +358,8 @@ def test_a_lost_journal_is_rebuilt_from_the_broker_into_a_new_file(tmp_path):
         it.floor.tick(times=3)
         assert it.floor.tracks.held("AAA") == 173
         assert len(it.entries) == 1
+        it.evening(times=2)
+        assert it.protection == [("sell", 173.0, 109.25)]  # as it was found: nobody here has other levels
 
 
 def test_the_story_itself(tmp_path):
