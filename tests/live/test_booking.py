@@ -27,8 +27,8 @@ def scanned(account, bars, i, execution):
     o, h, lo, c, split, dividend = (np.ascontiguousarray(values[:, i : i + 1]) for values in bars)
     wishes = np.zeros((N_SIGNALS, N, 1))
     count = scan_nb(
-        account, o, h, lo, c, split, dividend, wishes, execution.as_array(), 0, orders, unread, unread, unread,
-        np.empty((N, 0, ac.N_INTENT)), np.empty((N, 0)),
+        account, o, h, lo, c, split, dividend, wishes, execution.as_array(), 0,
+        orders, unread, unread, unread, np.empty((N, 0, ac.N_INTENT)), np.empty((N, 0)),
     )  # fmt: skip
     return orders[:count].copy()
 
