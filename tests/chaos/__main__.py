@@ -19,7 +19,15 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--faults", type=int, default=20, help="per seed, at least")
     parser.add_argument("--twice", action="store_true", help="each seed twice; the hashes must be equal")
     asked = parser.parse_args(arguments)
+    before = logging.root.manager.disable
     logging.disable(logging.CRITICAL)
+    try:
+        return _all(asked)
+    finally:
+        logging.disable(before)
+
+
+def _all(asked: argparse.Namespace) -> int:
     found: list[Outcome] = []
     for seed in range(asked.seed, asked.seed + asked.seeds):
         out = run(seed, asked.bars, asked.faults)
