@@ -18,14 +18,13 @@ class PeakMemory:
 
     On Linux the kernel's high-water mark is set back at the beginning, so the figure is
     exact. Where that is not allowed, an earlier and higher peak of the process hides this
-    one, and the figure is NaN rather than too low.
+    one, and the figure is NaN rather than too low. Memory that the process had freed and not
+    given back is resident already: work that is done in it adds nothing.
 
-    Examples
-    --------
-    >>> with PeakMemory() as memory:
-    ...     held = bytearray(32 * 1024 * 1024)
-    >>> memory.mb > 16.0
-    True
+    Attributes
+    ----------
+    mb : float
+        The peak, MB (2**20 bytes); NaN before the end, and where it cannot be known.
     """
 
     def __init__(self) -> None:
