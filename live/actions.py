@@ -16,7 +16,7 @@ from research.errors import Unreachable
 
 __all__ = ["splits_on"]
 
-_KINDS = ("forward_splits", "reverse_splits", "unit_splits")
+_KINDS = ("forward_splits", "reverse_splits")
 
 
 def splits_on(line: Line, symbols: Iterable[str], day: date) -> dict[str, Decimal]:
@@ -44,19 +44,30 @@ def splits_on(line: Line, symbols: Iterable[str], day: date) -> dict[str, Decima
         "limit": 1000,
     }
     told = line.read("/corporate-actions", query)
-    rows = told.get("corporate_actions") if isinstance(told, Mapping) else None
-    if not isinstance(rows, Mapping):
-        raise Unreachable("the corporate actions cannot be read; they are asked for at the next turn")
+    kinds = told.get("corporate_actions") if isinstance(told, Mapping) else None
     splits: dict[str, Decimal] = {}
     for kind in _KINDS:
-        for row in rows.get(kind) or ():
-            if not isinstance(row, Mapping) or row.get("ex_date") != day.isoformat():
-                continue
-            symbol, new, old = (
-                row.get("symbol"),
-                amount_of(row.get("new_rate")),
-                amount_of(row.get("old_rate")),
-            )
-            if symbol in wanted and new and old and new > 0 and old > 0:
-                splits[str(symbol)] = splits.get(str(symbol), Decimal(1)) * new / old
+        rows = kinds.get(kind) if isinstance(kinds, Mapping) else False
+        # A kind of which there is nothing is absent, or null.
+        for row in [] if rows is None else rows if isinstance(rows, list) else [None]:
+            split = _read(row)
+            if split is None:
+                raise Unreachable("the corporate actions cannot be read; they are asked for at the next turn")
+            symbol, at, ratio = split
+            if symbol in wanted and at == day:
+                splits[symbol] = splits.get(symbol, Decimal(1)) * ratio
     return splits
+
+
+def _read(row: object) -> tuple[str, date, Decimal] | None:
+    """Return a split's symbol, day and shares that one share becomes; None if a part cannot be read."""
+    if not isinstance(row, Mapping):
+        return None
+    symbol, new, old = row.get("symbol"), amount_of(row.get("new_rate")), amount_of(row.get("old_rate"))
+    try:
+        day = date.fromisoformat(str(row.get("ex_date")))
+    except ValueError:
+        return None
+    if not isinstance(symbol, str) or not symbol or new is None or old is None or new <= 0 or old <= 0:
+        return None
+    return symbol, day, new / old

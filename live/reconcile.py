@@ -32,6 +32,7 @@ from live.transitions import State
 
 __all__ = ["reconcile"]
 
+_GRAIN = Decimal("1e-9")  # of a share: less is no fraction
 _OF_TROUBLE = {
     Trouble.CONTRADICTION: (Kind.CONTRADICTION, Act.NOTE),
     Trouble.OTHER_ORDER: (Kind.OTHER_ORDER, Act.HALT),
@@ -193,7 +194,9 @@ def _compare(
 
 def _split(quantity: Decimal, ratio: Decimal) -> Decimal:
     """Return what a split makes of whole shares: fractions are paid out."""
-    return (quantity * ratio).quantize(Decimal(1), ROUND_DOWN)
+    exact = quantity * ratio
+    whole = exact.to_integral_value()  # one for three is a ratio without a last digit: 300 become 99.99...
+    return whole if abs(exact - whole) < _GRAIN else exact.to_integral_value(ROUND_DOWN)
 
 
 def _may_explain(now: Reconciled, symbol: str, drift: Decimal) -> bool:

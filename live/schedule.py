@@ -71,19 +71,14 @@ class Schedule:
         Raises
         ------
         Unreachable
-            A row whose date, open or close cannot be read, or no row at all.
+            A row whose date, open or close cannot be read or make no session, or no row at all.
         """
         hours = []
         for row in rows:
-            try:
-                day = date.fromisoformat(str(row["date"]))
-                begin, end = (time.fromisoformat(str(row[name])) for name in ("open", "close"))
-            except (KeyError, ValueError):
-                raise Unreachable(
-                    "the broker's calendar cannot be read; it is asked again at the next turn"
-                ) from None
-            opens, closes = (datetime.combine(day, t, EASTERN).astimezone(UTC) for t in (begin, end))
-            hours.append(Hours(opens, closes))
+            session = _read(row)
+            if session is None:
+                raise Unreachable("the broker's calendar cannot be read; it is asked again at the next turn")
+            hours.append(session)
         if not hours:
             raise Unreachable("the broker's calendar holds no session; it is asked again at the next turn")
         return cls(hours, length)
@@ -203,6 +198,18 @@ class Schedule:
         """Return the session that is on or comes next."""
         i = bisect_right(self._closes, now)
         return self.hours[i] if i < len(self.hours) else None
+
+
+def _read(row: Mapping[str, Any]) -> Hours | None:
+    """Return a row of the calendar; None if it says no session in wall time."""
+    try:
+        day = date.fromisoformat(row["date"])
+        begin, end = (time.fromisoformat(row[name]) for name in ("open", "close"))
+        opens, closes = (datetime.combine(day, t, EASTERN).astimezone(UTC) for t in (begin, end))
+    except (KeyError, TypeError, ValueError, OverflowError):
+        return None
+    naive = begin.tzinfo is None and end.tzinfo is None
+    return Hours(opens, closes) if naive and opens < closes else None
 
 
 def _said(hours: Hours | None) -> str:

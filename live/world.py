@@ -192,7 +192,7 @@ class World:
                 # The broker sizes the legs that it made itself: as one fills, the other shrinks.
                 orders[order.client_id] = replace(known.order, quantity=order.quantity)
         positions = self._account.positions()
-        splits = splits_of(self._tracks.holdings, positions) | dict(splits or {})
+        splits = dict(splits or {}) | splits_of(self._tracks.holdings, positions)
         return reconcile(
             orders,
             self._tracks.holdings,

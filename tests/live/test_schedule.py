@@ -129,7 +129,12 @@ def test_the_closing_auction_ends_ten_minutes_before_the_close():
     assert DAILY.session(at("2026-11-02 22:00"), good).cls_until is None
 
 
-@pytest.mark.parametrize("rows", [[], [{"date": "2026-11-02"}], [{**ROWS[0], "open": "half past nine"}]])
+@pytest.mark.parametrize("rows", [
+    [], [{"date": "2026-11-02"}], [{**ROWS[0], "open": "half past nine"}],
+    [{**ROWS[0], "close": "04:00"}],  # of a clock with twelve hours
+    [{**ROWS[0], "open": "13:30Z"}], [{**ROWS[0], "close": "20:00+00:00"}],  # no wall time of New York
+    [{**ROWS[0], "open": 930}], [{"date": "9999-12-31", "open": "09:30", "close": "20:00"}],
+])  # fmt: skip
 def test_a_calendar_that_cannot_be_read_is_no_calendar(rows):
     with pytest.raises(Unreachable, match="calendar"):
         Schedule.of(rows, None)

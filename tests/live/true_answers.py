@@ -13,6 +13,7 @@ from live.pace import Pace
 from live.talk import Reply
 from tests.fake_alpaca import FakeAlpaca
 from tests.fake_alpaca.desk import submit
+from tests.fake_alpaca.tape import Action
 from tests.fake_alpaca.worlds import at, daily, placed, week
 
 BUY = {
@@ -20,6 +21,7 @@ BUY = {
     "limit_price": "40", "time_in_force": "day",
 }  # fmt: skip
 FIRST = date(2026, 3, 1)
+SPLIT = date(2026, 3, 3)  # of AAA two for one, of BBB one for ten
 
 
 def world():
@@ -70,6 +72,9 @@ def truth():
         answers.replaced = session.patch(f"{fake.url}/v2/orders/{new}", json=change, timeout=5).json()
         fake.advance_to(at(1))
         answers.bars = get(bars)
+        fake.exchange.tape.actions += [Action("AAA", SPLIT, split=2.0), Action("BBB", SPLIT, split=0.1)]
+        day = SPLIT.isoformat()
+        answers.actions = get(f"/v1/corporate-actions?symbols=AAA,BBB&start={day}&end={day}")
         answers.update = {
             "stream": "trade_updates",
             "data": {
