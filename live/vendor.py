@@ -20,6 +20,7 @@ from typing import Any, Final
 import polars as pl
 
 from live.line import Line
+from live.schedule import LENGTHS
 from research.data.bars import DroppedRows, validate_bars
 from research.data.stamps import Clock, bar_closes
 from research.errors import BadValue, DataError, Unreachable
@@ -109,17 +110,21 @@ def fetch(
     adjusted = _asked(line, {**query, "adjustment": "all"})
     strange = sorted(set(raw["symbol"]) - set(wanted))
     faults = [f"{symbol}: bars came that were not asked for" for symbol in strange]
-    raw = raw.filter(pl.col("symbol").is_in(wanted))
-    ours = _closed(raw, interval, end, faults)
-    theirs = _closed(adjusted, interval, end, [])
-    factor = theirs.select("symbol", "bar_close", adjusted="close").unique(["symbol", "bar_close"])
-    table = ours.join(factor, on=["symbol", "bar_close"], how="left", maintain_order="left").with_columns(
-        adj_factor=pl.col("adjusted") / pl.col("close")
-    )
-    unpaired = table.filter(pl.col("adj_factor").is_null())
-    pairs = unpaired.select("symbol", "bar_close").rows()
-    faults += [_fault(symbol, close, "no adjusted bar") for symbol, close in pairs]
-    table = table.drop_nulls("adj_factor").sort("symbol", "bar_close")
+    if raw.height == adjusted.height and all(raw[name].equals(adjusted[name]) for name in ("symbol", "t")):
+        raw = raw.with_columns(adjusted=adjusted["c"])  # row by row, as it mostly is
+    if strange:
+        raw = raw.filter(pl.col("symbol").is_in(wanted))
+    table = _closed(raw, interval, end, faults)
+    if "adjusted" not in table.columns:
+        theirs = _closed(adjusted, interval, end, [])
+        factor = theirs.select("symbol", "bar_close", adjusted="close").unique(["symbol", "bar_close"])
+        table = table.join(factor, on=["symbol", "bar_close"], how="left", maintain_order="left")
+    table = table.with_columns(adj_factor=pl.col("adjusted") / pl.col("close"))
+    if table["adj_factor"].null_count():
+        unpaired = table.filter(pl.col("adj_factor").is_null()).select("symbol", "bar_close").rows()
+        faults += [_fault(symbol, close, "no adjusted bar") for symbol, close in unpaired]
+        table = table.drop_nulls("adj_factor")
+    table = table.sort("symbol", "bar_close")
     dropped = DroppedRows()
     bars = validate_bars(table, on_bad="drop", dropped=dropped)
     faults += [_fault(*row) for row in dropped.rows.select("symbol", "bar_close", "rule").rows()]
@@ -177,6 +182,8 @@ def _closed(rows: pl.DataFrame, interval: str, end: datetime, faults: list[str])
     if table.is_empty():
         closes = pl.Series("bar_close", [], dtype=pl.Datetime("us", "UTC"))
         return table.drop("t").with_columns(bar_close=closes)
+    if (plain := _plain_closes(table["t"], interval)) is not None:
+        return table.drop("t").with_columns(bar_close=plain).filter(pl.col("bar_close") <= end)
     try:
         closes, whys = bar_closes(table["t"], Clock(interval=INTERVALS[interval]), "Alpaca")
     except DataError as problem:  # it would ask the user to mend a file, which this is not
@@ -185,6 +192,21 @@ def _closed(rows: pl.DataFrame, interval: str, end: datetime, faults: list[str])
     for symbol, stamp, why in table.filter(pl.col("bar_close").is_null()).select("symbol", "t", "why").rows():
         faults.append(f"{symbol}, stamp {stamp}: {why or 'no close'}")
     return table.drop("t", "why").filter(pl.col("bar_close") <= end)
+
+
+def _plain_closes(stamps: pl.Series, interval: str) -> pl.Series | None:
+    """Return the closes of intraday bars stamped as Alpaca does it, the nearest a bar's length apart.
+
+    None of anything else, which `bar_closes` knows how to read or refuse: it knows many spellings, at the
+    price of ten milliseconds at each bar.
+    """
+    length = LENGTHS[interval]
+    if length is None:
+        return None
+    begins = stamps.str.strptime(pl.Datetime("us"), "%Y-%m-%dT%H:%M:%SZ", strict=False)
+    if begins.null_count() or begins.unique().sort().diff().min() != length:
+        return None
+    return (begins + length).dt.replace_time_zone("UTC")
 
 
 def _fault(symbol: str, close: datetime, why: str) -> str:

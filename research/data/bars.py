@@ -132,6 +132,11 @@ def settle(
     """
     if on_bad not in ("raise", "drop"):
         raise BadValue(f"`on_bad` must be 'raise' or 'drop', was {on_bad!r}")
+    if faults is None and _plainly_sound(table):
+        if dropped is not None:
+            dropped.rows, dropped.of, dropped.resorted = pl.DataFrame(schema=_REPORT), table.height, False
+            dropped.source = source
+        return table
     rows = table.with_row_index("row", offset=1)
     if "adj_factor" not in table.columns:
         rows = rows.with_columns(adj_factor=pl.lit(1.0))
@@ -165,6 +170,31 @@ def settle(
     if good.is_empty():
         raise DataError((f"{source}: " if source else "") + "no row is left; " + _message(rows, bad))
     return good.select(table.columns)
+
+
+def _plainly_sound(table: pl.DataFrame) -> bool:
+    """Whether it is seen at a glance that no row breaks a rule: enough, not necessary.
+
+    The rules themselves, which tell what is wrong, take ten milliseconds of a table of any size.
+    """
+    if "available_at" in table.columns or not table.height:
+        return False
+    symbol, close = pl.col("symbol"), pl.col("bar_close")
+    begins = symbol != symbol.shift(1)  # null in the first row
+    prices = [name for name in (*PRICES, "adj_factor") if name in table.columns]
+    told = table.select(
+        *(
+            ((pl.col(name) > 0.0) & pl.col(name).is_finite()).all(ignore_nulls=False).alias(f"{name}_is")
+            for name in prices
+        ),
+        volume=((pl.col("volume") >= 0.0) & pl.col("volume").is_finite()).all(ignore_nulls=False),
+        high=(pl.col("high") >= pl.max_horizontal("open", "low", "close")).all(ignore_nulls=False),
+        low=(pl.col("low") <= pl.min_horizontal("open", "close")).all(ignore_nulls=False),
+        known=close.is_not_null().all() & (symbol.str.len_bytes() > 0).all(ignore_nulls=False),
+        order=(begins | (close > close.shift(1))).all(),
+        whole=begins.sum() + 1 == symbol.n_unique(),  # each symbol's rows are together
+    )
+    return all(told.row(0))
 
 
 def conform(bars: pl.DataFrame) -> pl.DataFrame:

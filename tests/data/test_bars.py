@@ -6,7 +6,7 @@ from typing import Any
 
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from research.data import DroppedRows, to_panel, validate_bars
@@ -201,3 +201,34 @@ def test_the_quick_look_of_the_panel_agrees_with_the_rules(seed, row, column, va
             refused.append(str(error))
     assert len(refused) in (0, 2)
     assert len(set(refused)) <= 1
+
+
+@settings(max_examples=40)
+@given(
+    seed=st.integers(0, 50),
+    row=st.integers(0, 30),
+    column=st.sampled_from(["symbol", "bar_close", "open", "high", "low", "close", "volume", "adj_factor"]),
+    value=BAD,
+    other=st.integers(0, 30),
+)
+def test_what_is_sound_at_a_glance_breaks_no_rule(seed, row, column, value, other):
+    """Judged by the rules themselves, which a column of knowledge at each close calls for."""
+    table = ragged_bars(seed)
+    values = table[column].to_list()
+    # Of a symbol or an instant that of another row, so that rows are twice, out of order or strewn.
+    strange = values[other % len(values)] if column in {"symbol", "bar_close"} else value
+    values[row % len(values)] = strange
+    table = table.with_columns(pl.Series(column, values, dtype=table.schema[column]))
+    by_rules, at_a_glance = DroppedRows(), DroppedRows()
+    outcomes: list[object] = []
+    for asked, report in ((table.with_columns(available_at="bar_close"), by_rules), (table, at_a_glance)):
+        try:
+            outcomes.append(
+                validate_bars(asked, on_bad="drop", dropped=report).drop("available_at", strict=False)
+            )
+        except DataError as error:
+            outcomes.append(str(error))
+    assert str(outcomes[0]) == str(outcomes[1])
+    told = at_a_glance.rows.columns
+    assert by_rules.rows.select(told).equals(at_a_glance.rows)
+    assert (by_rules.of, by_rules.resorted) == (at_a_glance.of, at_a_glance.resorted)

@@ -140,3 +140,26 @@ def test_what_cannot_be_asked_is_refused(fake, more, words):
     with pytest.raises(BadValue, match="`end` must carry a time zone"):
         fetch(line_to(fake), ["AAA"], FIRST, datetime(2026, 3, 3))  # noqa: DTZ001
     assert fetch(line_to(fake), ["AAA"], FIRST, datetime(2026, 3, 3, tzinfo=UTC)).bars.height == 1
+
+
+@pytest.mark.parametrize("strange", ["2026-03-02T14:33:00+00:00", "2026-03-02T09:33:00-05:00"])
+def test_a_stamp_spelled_otherwise_reads_as_it_always_did(strange):
+    """One of 29 stamps calls for the reader of all spellings; what the others say is the same."""
+    with FakeAlpaca(minutes(40), start=at(0, "10:00"), calendar=week()) as fake:
+        plain = ask(fake, ["AAA"], interval="1Min")
+        bar = datetime(2026, 3, 2, 14, 34, tzinfo=UTC)
+        fake.fault("data", "set", at=bar, set={"t": strange})
+        told = ask(fake, ["AAA"], interval="1Min")
+    assert told.bars.equals(plain.bars)
+    assert plain.bars.height == 30
+
+
+def test_adjusted_bars_in_another_order_or_number_are_paired_by_their_instants():
+    with FakeAlpaca(minutes(40), start=at(0, "10:00"), calendar=week()) as fake:
+        plain = ask(fake, ["AAA"], interval="1Min")
+        rows = [{"t": f"2026-03-02T14:{30 + i}:00Z", "c": (1001 + i) / 10} for i in range(30) if i != 3]
+        fake.fault(BARS, "edit", match={"adjustment": "all"}, set={"bars.AAA": rows[::-1]})
+        told = ask(fake, ["AAA"], interval="1Min")
+    lost = plain.bars["bar_close"][3]
+    assert told.bars.equals(plain.bars.filter(pl.col("bar_close") != lost))
+    assert told.faults == (f"AAA, {lost:%Y-%m-%d %H:%M} UTC: no adjusted bar",)
