@@ -2,13 +2,18 @@
 
 In: the data host, the journal. Out: blocks of one instant each, oldest first; bars that the vendor has
 corrected meanwhile; bars that were refused. A correction changes nothing that was decided: it is told.
+
+Daily bars are asked for with twelve days before them. Of shorter ones a question is wide or narrow: 120 bars
+back at the first question of a process and of a day and after every 30 bars taken, else five bars back; each
+symbol's last bar is in both. So a correction is told at once if its bar is one of the last five, else at the
+next wide question, at most 30 bars later; what the journal holds decides which it is, never a clock here.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 import polars as pl
@@ -23,10 +28,10 @@ if TYPE_CHECKING:
 
 __all__ = ["Arrivals", "News"]
 
-# Corrections and re-based factors of so long are seen: of daily bars some sessions, of others some bars,
-# since all of it is asked for at each bar.
+# Corrections and re-based factors of so long are seen: of daily bars some sessions, of others some bars.
 _LOOK_BACK: Final = timedelta(days=12)
-_LOOK_BACK_BARS: Final = 120
+_WIDE, _NARROW = 120, 5  # bars asked for again
+_WIDE_EVERY: Final = 30  # bars taken
 _RAW: Final = ("open", "high", "low", "close", "volume")
 
 
@@ -77,6 +82,7 @@ class Arrivals:
     ) -> None:
         self._line, self._symbols, self._timeframe, self._feed = line, tuple(symbols), timeframe, feed
         self._journal = journal
+        self._wide: tuple[date, int] | None = None  # the last wide question: its day, the bars taken by then
 
     def beats(self, beat: Callable[[], None]) -> None:
         """Let something be called before each request, in the caller's thread."""
@@ -89,8 +95,10 @@ class Arrivals:
         ------
         Unreachable
         """
-        back = self._back(last)
+        asked = self._asked_at(now)
+        back = self._back(last, _WIDE if asked != self._wide else _NARROW)
         told = fetch(self._line, self._symbols, back, now, interval=self._timeframe, feed=self._feed)
+        self._wide = asked  # answered
         bars = told.bars.filter(pl.col("symbol").is_in(self._symbols)).unique(
             ["symbol", "bar_close"], keep="last", maintain_order=True
         )
@@ -113,7 +121,15 @@ class Arrivals:
         known = {text for (text,) in rows}
         return [event for event in events if event.text not in known]
 
-    def _back(self, last: datetime) -> datetime:
+    def _asked_at(self, now: datetime) -> tuple[date, int]:
+        """Return the last wide question's day and bars, or this one's if it has to be wide."""
+        ((taken,),) = self._journal.rows("SELECT max(bar) FROM bars")
+        bars = -1 if taken is None else int(taken)
+        if self._wide is not None and self._wide[0] == now.date() and bars - self._wide[1] < _WIDE_EVERY:
+            return self._wide
+        return now.date(), bars
+
+    def _back(self, last: datetime, bars: int) -> datetime:
         """Return since when bars are asked for again; the last one of each symbol is among them."""
         length = LENGTHS[self._timeframe]
         if length is None:
@@ -124,7 +140,7 @@ class Arrivals:
             _LOOK_BACK // length,
         )
         begin = last if oldest is None else datetime.fromisoformat(oldest)
-        return max(begin - _LOOK_BACK_BARS * length, last - _LOOK_BACK)
+        return max(begin - bars * length, last - _LOOK_BACK)
 
     def _taken(self, back: datetime) -> pl.DataFrame:
         """Return the journal's bars since an instant."""
