@@ -2,14 +2,17 @@
 
 In: a call that may never return: a resolver that is a black hole, a server that sends one byte a second.
 Out: what it returned or raised, or `Overdue`. Timeouts of a socket bound each wait on it, not their sum, and
-no wait for a name; so the call runs in a thread of its own, which is left behind when its time is up. How
-many may be left behind at once is bounded: beyond it, calls are refused without being made.
+no wait for a name; so the call runs in another thread, which is left behind when its time is up and ends with
+its call. One that answered in time is kept for the next call. How many may be left behind at once is bounded:
+beyond it, calls are refused without being made.
 """
 
 from __future__ import annotations
 
 import queue
 import threading
+import weakref
+from collections import deque
 from collections.abc import Callable
 from typing import TypeVar, cast
 
@@ -20,6 +23,39 @@ T = TypeVar("T")
 
 class Overdue(Exception):
     """A call did not return in time, and may still have its effect."""
+
+
+_Answers = queue.SimpleQueue[tuple[bool, object]]
+_Job = tuple[Callable[[], object], _Answers]
+
+
+class _Worker:
+    """A thread that makes one call after another, until it is told to end."""
+
+    def __init__(self) -> None:
+        self.jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        # A daemon: a thread that never ends must not keep the process from ending.
+        self.thread = threading.Thread(target=_work, args=(self.jobs,), daemon=True, name="onepath-call")
+        self.thread.start()
+
+    def end(self) -> None:
+        """Let it end once its present call has."""
+        self.jobs.put(None)
+
+
+def _work(jobs: queue.SimpleQueue[_Job | None]) -> None:
+    while (job := jobs.get()) is not None:
+        call, answers = job
+        try:
+            answers.put((True, call()))
+        except BaseException as problem:  # noqa: BLE001 - whatever it is, it is the caller's
+            answers.put((False, problem))
+        del job, call, answers  # while it waits it keeps nothing of the last call alive
+
+
+def _end_all(idle: deque[_Worker]) -> None:
+    while idle:
+        idle.popleft().end()
 
 
 class Deadlines:
@@ -39,6 +75,8 @@ class Deadlines:
     def __init__(self, most_stuck: int = 16) -> None:
         self._most = most_stuck
         self._behind: list[threading.Thread] = []
+        self._idle: deque[_Worker] = deque()
+        weakref.finalize(self, _end_all, self._idle).atexit = False
 
     @property
     def stuck(self) -> int:
@@ -56,22 +94,25 @@ class Deadlines:
         """
         if self.stuck >= self._most:
             raise Overdue(f"not begun, {self.stuck} calls before it have never ended")
-        answer: queue.SimpleQueue[tuple[bool, object]] = queue.SimpleQueue()
-
-        def work() -> None:
-            try:
-                answer.put((True, call()))
-            except BaseException as problem:  # noqa: BLE001 - whatever it is, it is the caller's
-                answer.put((False, problem))
-
-        # A daemon: a thread that never ends must not keep the process from ending.
-        thread = threading.Thread(target=work, daemon=True, name="onepath-call")
-        thread.start()
         try:
-            done, value = answer.get(timeout=seconds)
+            worker = self._idle.pop()  # nobody else has it: callers may be of several threads
+        except IndexError:
+            worker = _Worker()
+        answers: _Answers = queue.SimpleQueue()
+        worker.jobs.put((call, answers))
+        try:
+            done, value = answers.get(timeout=seconds)
         except queue.Empty:
-            self._behind.append(thread)
+            self._behind.append(worker.thread)
+            worker.end()
             raise Overdue(f"no end after {seconds:g} s") from None
+        except BaseException:  # an interrupt: nobody waits for the answer any more
+            worker.end()
+            raise
+        if self._idle:
+            worker.end()
+        else:
+            self._idle.append(worker)
         if not done:
             raise cast("BaseException", value)
         return cast("T", value)
