@@ -6,8 +6,12 @@ import argparse
 import logging
 import sys
 from collections import Counter
+from collections.abc import Callable, Iterable
+from pathlib import Path
 
-from tests.chaos.run import Outcome, run
+from research.errors import BadValue
+from tests.chaos.run import Outcome
+from tests.chaos.study import Kept, Size, outcomes
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -18,44 +22,79 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--bars", type=int, default=390)
     parser.add_argument("--faults", type=int, default=20, help="per seed, at least")
     parser.add_argument("--twice", action="store_true", help="each seed twice; the hashes must be equal")
+    parser.add_argument("--jobs", type=int, default=1, help="processes")
+    parser.add_argument(
+        "--out", type=Path, help="append an outcome a line; seeds that it holds are not run again"
+    )
     asked = parser.parse_args(arguments)
     before = logging.root.manager.disable
     logging.disable(logging.CRITICAL)
     try:
         return _all(asked)
+    except BadValue as problem:
+        print(f"error: {problem}", file=sys.stderr)
+        return 2
     finally:
         logging.disable(before)
 
 
 def _all(asked: argparse.Namespace) -> int:
-    found: list[Outcome] = []
-    for seed in range(asked.seed, asked.seed + asked.seeds):
-        out = run(seed, asked.bars, asked.faults)
-        if asked.twice and run(seed, asked.bars, asked.faults).digest != out.digest:
-            out.breaches["journal hash"] += 1
-            out.examples.append(f"journal hash: {out.digest} the first time, another the second")
-        found.append(out)
-        wrong = dict(out.breaches) or "sound"
-        print(f"seed {seed}  {out.digest}  {out.orders} orders  {out.seconds:.1f} s  {wrong}", flush=True)
-        for line in out.examples[:6]:
-            print(f"    {line}")
-    for kind in sorted({out.kind for out in found}):
-        _class(kind, [out for out in found if out.kind == kind])
-    failing = [out.seed for out in found if out.breaches]
-    print(f"failing seeds {failing or 'none'} of {len(found)}")
-    return 1 if failing else 0
+    size = Size(asked.bars, asked.faults, asked.twice)
+    kept = Kept(asked.out, size) if asked.out else None
+    found = dict(kept.found) if kept else {}
+    wanted = [seed for seed in range(asked.seed, asked.seed + asked.seeds) if seed not in found]
+    interrupted = False
+    try:
+        for out in _in_order(wanted, outcomes(wanted, size, asked.jobs), kept.add if kept else None):
+            found[out.seed] = out
+            _told(out)
+    except KeyboardInterrupt:
+        interrupted = True
+        found = dict(kept.found) if kept else found
+    every = [found[seed] for seed in sorted(found)]
+    for kind in sorted({out.kind for out in every}):
+        _class(kind, [out for out in every if out.kind == kind])
+    failing = [out.seed for out in every if out.breaches]
+    print(f"failing seeds {failing or 'none'} of {len(every)}{'; interrupted' if interrupted else ''}")
+    return 130 if interrupted else 1 if failing else 0
+
+
+def _in_order(
+    seeds: Iterable[int], came: Iterable[Outcome], keep: Callable[[Outcome], None] | None
+) -> Iterable[Outcome]:
+    """Yield outcomes in the seeds' order, each kept when it comes."""
+    waiting: dict[int, Outcome] = {}
+    order = list(reversed(list(seeds)))
+    for out in came:
+        if keep is not None:
+            keep(out)
+        waiting[out.seed] = out
+        while order and order[-1] in waiting:
+            yield waiting.pop(order.pop())
+
+
+def _told(out: Outcome) -> None:
+    wrong = dict(out.breaches) or "sound"
+    spent = f"{out.orders} orders  {out.seconds:.1f} s, {out.processor:.1f} of processor"
+    print(f"seed {out.seed}  {out.digest}  {spent}  {wrong}", flush=True)
+    for line in out.examples[:6]:
+        print(f"    {line}")
 
 
 def _class(kind: str, found: list[Outcome]) -> None:
     def total(name: str) -> int:
         return sum(getattr(out, name) for out in found)
 
+    def middle(name: str) -> float:
+        values: list[float] = sorted(getattr(out, name) for out in found)
+        return values[len(values) // 2]
+
     breaches = sum((out.breaches for out in found), Counter())
     mishaps = sum((out.mishaps for out in found), Counter())
-    seconds = sorted(out.seconds for out in found)
     traded = f"{total('looks')} looks, {total('orders')} orders, {total('fills')} fills"
     spoiled = f"{mishaps.total()} faults, {total('restarts')} restarts"
-    print(f"{kind}: {len(found)} seeds, {traded}, {spoiled}, {seconds[len(seconds) // 2]:.1f} s a seed")
+    spent = f"{middle('seconds'):.1f} s a seed, {middle('processor'):.1f} of processor"
+    print(f"{kind}: {len(found)} seeds, {traded}, {spoiled}, {spent}")
     names = ("duplicate", "lost", "limit", "exception", "unequal", "journal hash")
     print("  " + "  ".join(f"{name} {breaches[name]}" for name in names))
     for name, count in mishaps.most_common():

@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from datetime import timedelta
 from decimal import Decimal
+from itertools import islice
 
 from live.journal import Journal
 from live.risk_context import Purpose, Rules
-from live.tracks import Tracks
+from live.tracks import Track, Tracks
 from live.transitions import State
 from tests.fake_alpaca import FakeAlpaca
+from tests.fake_alpaca.order import Order
 
 PREFIX = "PP-"
 STATES = {
@@ -45,7 +47,10 @@ class Judge:
         self.fake, self.rules = fake, rules
         self.breaches: Counter[str] = Counter()
         self.examples: list[str] = []
-        self._orders_seen = self._entries = 0
+        self._calls = self._orders = 0  # of the fake's, those that were judged
+        self._accepted: Counter[str] = Counter()
+        self._ours: list[Order] = []
+        self._decided: defaultdict[str, list[str]] = defaultdict(list)
 
     def breach(self, kind: str, text: str) -> None:
         """Take note of what must not be."""
@@ -55,36 +60,56 @@ class Judge:
 
     def after_look(self, tracks: Tracks, sold_by_hand: set[str]) -> None:
         """Judge what the last look brought."""
-        orders = self.fake.orders()
-        ours = [o for o in orders if o.client_order_id.startswith(PREFIX)]
-        for order in ours[self._orders_seen :]:
-            if order.client_order_id not in tracks.orders:
-                self.breach("lost", f"order {order.client_order_id} is at the broker, not in the journal")
-            if self.fake.log.accepted[order.client_order_id] > 1:
-                self.breach("duplicate", f"order {order.client_order_id} was accepted twice")
-            self._limits(order, ours, tracks)
-        self._orders_seen = len(ours)
+        fresh = self._fresh()
+        for name in self._sent():
+            if self._accepted[name] > 1:
+                self.breach("duplicate", f"order {name} was accepted twice")
+        self._ours += fresh
+        for order in fresh:
+            name = order.client_order_id
+            track = tracks.orders.get(name)
+            if track is None:
+                self.breach("lost", f"order {name} is at the broker, not in the journal")
+            elif _opens(track):
+                self._decided[track.order_id].append(name)
+        for order in fresh:
+            self._limits(order, tracks)
         for symbol, shares in self.fake.positions().items():
             if shares < 0 and symbol not in sold_by_hand:
                 self.breach("limit", f"{symbol} is short {shares} in an account that must not be")
 
-    def _limits(self, order, ours, tracks) -> None:
+    def _fresh(self) -> list[Order]:
+        """Return the trader's orders that have come to the broker since the last look, oldest first."""
+        with self.fake.lock:
+            every = self.fake.exchange.book.orders
+            found = list(islice(reversed(every.values()), len(every) - self._orders))
+            self._orders = len(every)
+        return [order for order in reversed(found) if order.client_order_id.startswith(PREFIX)]
+
+    def _sent(self) -> list[str]:
+        """Return the names under which orders were accepted since the last look, and count them."""
+        with self.fake.lock:  # whoever has it has handled its request: no call in the log is half done
+            calls = self.fake.log.calls[self._calls :]
+            self._calls += len(calls)
+        names = [name for call in calls if (name := call.made) is not None]
+        self._accepted.update(names)
+        return names
+
+    def _limits(self, order: Order, tracks: Tracks) -> None:
         """Hold an order that the broker has accepted against the rules."""
         name = order.client_order_id
         track = tracks.orders.get(name)
-        minute = [o for o in ours if timedelta(0) <= order.created_at - o.created_at < timedelta(minutes=1)]
-        if len(minute) > self.rules.orders_per_minute and (track and track.purpose is not Purpose.FLATTEN):
-            self.breach("limit", f"{len(minute)} orders in a minute with {name}")
+        minute = 0
+        for other in reversed(self._ours):
+            age = order.created_at - other.created_at
+            if age >= timedelta(minutes=1):
+                break
+            minute += age >= timedelta(0)
+        if minute > self.rules.orders_per_minute and (track and track.purpose is not Purpose.FLATTEN):
+            self.breach("limit", f"{minute} orders in a minute with {name}")
         if track is None or track.purpose is not Purpose.ENTER:
             return
-        same = [
-            o.client_order_id
-            for o in ours
-            if (t := tracks.orders.get(o.client_order_id)) is not None
-            and t.purpose is Purpose.ENTER
-            and t.order_id == track.order_id
-            and "parent" not in t.fields
-        ]
+        same = self._decided[track.order_id]
         if len(same) > 1:
             self.breach("duplicate", f"orders {same} for one decision")
         quantity, price = Decimal(str(order.qty)), self._close_before(tracks, order)
@@ -100,7 +125,7 @@ class Judge:
             self.breach("limit", f"{sorted(at_risk)} are held")
 
     @staticmethod
-    def _close_before(tracks: Tracks, order) -> Decimal | None:
+    def _close_before(tracks: Tracks, order: Order) -> Decimal | None:
         """Return the last close that the journal had when an order was made."""
         rows = tracks.journal.rows(
             "SELECT close FROM bars WHERE symbol = ? AND bar_close <= ? ORDER BY bar DESC LIMIT 1",
@@ -111,6 +136,10 @@ class Judge:
     def at_rest(self, tracks: Tracks, account: dict[str, float]) -> None:
         """Judge the end: journal and broker, and the engine's account, tell the same."""
         there = {o.client_order_id: o for o in self.fake.orders()}
+        decided = Counter(t.order_id for name, t in tracks.orders.items() if name in there and _opens(t))
+        for decision, count in decided.items():
+            if count > 1:
+                self.breach("duplicate", f"{count} orders for decision {decision}")
         for name, track in tracks.orders.items():
             order = there.get(name)
             if order is None:
@@ -132,6 +161,11 @@ class Judge:
                 self.breach("unequal", f"{symbol}: average {ours.average}, {theirs.average} there")
             if account.get(symbol, 0.0) != (theirs.qty if theirs else 0.0):
                 self.breach("unequal", f"{symbol}: the engine has {account.get(symbol)}, the broker {theirs}")
+
+
+def _opens(track: Track) -> bool:
+    """Whether an order opens a position as a decision asked, and is no leg of one that does."""
+    return track.purpose is Purpose.ENTER and "parent" not in track.fields
 
 
 def journal_hash(journal: Journal) -> str:

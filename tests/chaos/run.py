@@ -21,6 +21,7 @@ from tests.fake_alpaca import FakeAlpaca
 from tests.live.trading import access
 
 AFTER = 4  # bars in which nothing goes wrong any more
+DAILY = 10  # every so manieth seed is of daily bars
 
 
 @dataclass
@@ -37,7 +38,8 @@ class Outcome:
     looks: int = 0
     restarts: int = 0
     digest: str = ""
-    seconds: float = 0.0
+    seconds: float = 0.0  # by the clock; faults of silence are waited through
+    processor: float = 0.0  # seconds of processor time
 
 
 class Run:
@@ -45,7 +47,7 @@ class Run:
 
     def __init__(self, seed: int, bars: int, faults: int, folder: Path) -> None:
         self.draw = random.Random(seed)
-        daily = seed % 3 == 0
+        daily = seed % DAILY == 0
         self.world = market(self.draw, bars + AFTER, daily=daily, splits=daily)
         kind = "daily bars, splits" if daily else "minute bars"
         self.bars, self.out = bars, Outcome(seed, kind)
@@ -54,7 +56,7 @@ class Run:
 
     def run(self) -> Outcome:
         """Trade, spoil, judge."""
-        began = time.monotonic()
+        began, used = time.monotonic(), time.process_time()
         world = self.world
         with FakeAlpaca(world.bars, start=world.start, calendar=world.calendar, seed=self.out.seed) as fake:
             self.fake, self.judge = fake, Judge(fake, RULES)
@@ -70,17 +72,18 @@ class Run:
             self.out.digest = journal_hash(self.process.journal)
             self.process.close()
         self.out.breaches, self.out.examples = self.judge.breaches, self.judge.examples
-        self.out.seconds = time.monotonic() - began
+        self.out.seconds, self.out.processor = time.monotonic() - began, time.process_time() - used
         return self.out
 
     def _live(self) -> None:
         self._look()
         for i, close in enumerate(self.world.closes[: self.bars]):
-            for at in self._instants(close):
-                for _ in range(self.at.count(i) if at == close else 0):
+            instants = self._drawn(self._instants(close))
+            strikes = sorted(self.draw.choices(range(len(instants)), k=self.at.count(i)))
+            for n, at in enumerate(instants):
+                for _ in range(strikes.count(n)):
                     self._strike(close)
-                if at > self.fake.now:
-                    self.fake.advance_to(at)
+                self.fake.advance_to(max(at, self.fake.now))
                 self._look()
         self.mishaps.heal(all_of_it=True)
         for close in self.world.closes[self.bars :]:
@@ -93,7 +96,7 @@ class Run:
         self.judge.at_rest(self.process.tracks, self.process.held())
 
     def _instants(self, close: datetime) -> list[datetime]:
-        """Return when the trader looks around a bar: each is after something that may have filled."""
+        """Return when the trader may look around a bar: each is after something that may have filled."""
         settled = close + timedelta(seconds=3)
         if not self.daily:
             return [close, settled + timedelta(seconds=self.draw.choice((0, 4, 30)))]
@@ -109,6 +112,17 @@ class Run:
             close,
             settled,
         ]
+
+    def _drawn(self, instants: list[datetime]) -> list[datetime]:
+        """Return at which of them it looks, always at the last, when the bar has come.
+
+        A minute bar has one look, or two; a daily bar three: one around its open, and any other.
+        """
+        *others, last = instants
+        if not self.daily:
+            return instants if self.draw.random() < 0.25 else [last]
+        early = self.draw.choice(others[:4])
+        return sorted({early, self.draw.choice([at for at in others if at != early]), last})
 
     def _strike(self, close: datetime) -> None:
         if self.draw.random() < 0.12:

@@ -5,6 +5,7 @@ import pytest
 from live.tracks import Tracks
 from tests.chaos.__main__ import main
 from tests.chaos.run import run
+from tests.chaos.study import Kept, Size
 
 SEEDS, BARS, FAULTS = 50, 3, 20  # few bars, spoiled at each look: a seed of 390 takes a minute
 
@@ -37,3 +38,45 @@ def test_command(capsys):
     out = capsys.readouterr().out
     assert "failing seeds none of 1" in out
     assert "duplicate 0  lost 0  limit 0  exception 0  unequal 0" in out
+
+
+SMALL = ["--seed", "1", "--bars", "3", "--faults", "2"]
+
+
+def test_a_study_goes_on_from_its_file(tmp_path, capsys):
+    path = tmp_path / "seeds.jsonl"
+    assert main([*SMALL, "--seeds", "1", "--out", str(path)]) == 0
+    first = path.read_text()
+    path.write_text(
+        first + '{"seed": 2, "kind": "cut'
+    )  # the second was being written when the machine stopped
+    capsys.readouterr()
+    assert main([*SMALL, "--seeds", "2", "--out", str(path)]) == 0
+    out = capsys.readouterr().out
+    assert "seed 1 " not in out
+    assert "seed 2 " in out
+    assert "minute bars: 2 seeds" in out
+    assert path.read_text().startswith(first)
+    kept = Kept(path, Size(3, 2)).found
+    assert list(kept) == [1, 2]
+    assert kept[2].digest == run(2, 3, 2).digest
+
+
+def test_a_file_of_other_seeds_is_refused(tmp_path, capsys):
+    path = tmp_path / "seeds.jsonl"
+    for text in ("a poem\n", '{"seed": 1}\n', "[]\n"):
+        path.write_text(text)
+        assert main([*SMALL, "--seeds", "1", "--out", str(path)]) == 2
+        assert "line 1: must be an outcome of chaos, is none; name another --out" in capsys.readouterr().err
+    path.unlink()
+    assert main([*SMALL, "--seeds", "1", "--out", str(path)]) == 0
+    assert main([*SMALL[:3], "4", *SMALL[4:], "--seeds", "1", "--out", str(path)]) == 2
+    assert "seeds must have 4 bars and 2 faults, were 3 and 2" in capsys.readouterr().err
+
+
+def test_processes_bring_what_one_does(tmp_path, capsys):
+    path = tmp_path / "seeds.jsonl"
+    assert main([*SMALL, "--seeds", "2", "--jobs", "2", "--out", str(path)]) == 0
+    out = capsys.readouterr().out
+    assert out.index("seed 1 ") < out.index("seed 2 ")
+    assert Kept(path, Size(3, 2)).found[1].digest == run(1, 3, 2).digest

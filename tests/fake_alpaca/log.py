@@ -35,6 +35,13 @@ class Call:
         """Method and path."""
         return f"{self.method} {self.path}"
 
+    @property
+    def made(self) -> str | None:
+        """The client_order_id of the order that it made, if it made one."""
+        if not (self.committed and self.route == "POST /v2/orders" and isinstance(self.reply, dict)):
+            return None
+        return self.reply.get("client_order_id")
+
 
 @dataclass
 class Log:
@@ -68,5 +75,4 @@ class Log:
     @property
     def accepted(self) -> Counter[str]:
         """How often each client_order_id was made an order; more than once is impossible."""
-        made = [c for c in self.of("POST /v2/orders") if c.committed and isinstance(c.reply, dict)]
-        return Counter(c.reply["client_order_id"] for c in made if "client_order_id" in c.reply)
+        return Counter(name for call in list(self.calls) if (name := call.made) is not None)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from tests.fake_alpaca import desk
@@ -260,6 +261,7 @@ def history(world: World, request: Request) -> Answer:
     }
 
 
+@lru_cache(10_000)
 def _instant(text: str) -> datetime:
     """Read a query's instant; one without a zone is UTC, and a plus that became a space is mended."""
     return utc(datetime.fromisoformat(text.replace("Z", "+00:00").replace(" ", "+"))).astimezone(UTC)

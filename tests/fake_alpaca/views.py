@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -39,6 +40,7 @@ class View:
 
     def __init__(self, tape: Tape, script: Script, *, forming: bool) -> None:
         self.tape, self.script, self.forming = tape, script, forming
+        self._spelled: dict[tuple[str, datetime, float], dict[str, Any]] = {}
 
     def bars(
         self, symbol: str, now: datetime, frame: str, adjustment: str, since: datetime | None = None
@@ -48,7 +50,7 @@ class View:
             raise Refused(400, 40010001, f"invalid timeframe: {frame}")
         if symbol not in self.tape.bars:
             return []
-        known = list(self.tape.known(symbol, now))
+        known = self.tape.known(symbol, now)
         if self.forming and self.tape.daily and (now_forming := self.tape.forming(symbol, now)):
             o = now_forming.open  # what is known of a running session is its open
             known.append(replace(now_forming, high=o, low=o, close=o, volume=0.0))
@@ -57,13 +59,25 @@ class View:
         faults = [f for f in self.script.faults if scope(f.where) == "data"]
         if any(f.kind == "unadjusted" and self.concerned(f, known[-1], now) for f in faults):
             adjustment = "raw"
-        rows: list[tuple[Bar, dict[str, Any]]] = []
-        for bar in _framed(known, frame, self.tape):
-            if since is not None and bar.label < since - timedelta(days=2):
-                continue
-            row = spelled(bar, _scale(bar, known[-1], adjustment))
-            rows += [(bar, one) for one in self.seen(bar, row, now, faults)]
-        return [row for _, row in rows]
+        rows: list[dict[str, Any]] = []
+        framed = _framed(known, frame, self.tape)
+        native = framed is known
+        if since is not None:
+            # Some more where a fault may have changed their times.
+            margin = timedelta(days=2 if any(_moves(fault) for fault in faults) else 0)
+            framed = framed[bisect_left(framed, since - margin, key=lambda bar: bar.label) :]
+        for bar in framed:
+            scale = _scale(bar, known[-1], adjustment)
+            row = self._row(bar, scale) if native and bar.end <= now else spelled(bar, scale)
+            rows += self.seen(bar, row, now, faults)
+        return rows
+
+    def _row(self, bar: Bar, scale: float) -> dict[str, Any]:
+        """Return a bar of the tape as the API spells it, spelled once."""
+        key = (bar.symbol, bar.label, scale)
+        if key not in self._spelled:
+            self._spelled[key] = spelled(bar, scale)
+        return dict(self._spelled[key])
 
     def seen(
         self, bar: Bar, row: dict[str, Any], now: datetime, faults: Iterable[Fault]
@@ -94,6 +108,11 @@ class View:
         last = fault.until if fault.until is not None else fault.at
         inside = inside and (last is None or bar.end <= utc(last))
         return inside and (fault.when is None or bool(fault.when({"symbol": bar.symbol, "end": bar.end})))
+
+
+def _moves(fault: Fault) -> bool:
+    """Whether a fault may change a bar's time."""
+    return fault.kind in {"shift", "naive"} or "t" in fault.arg("set", {})
 
 
 def _spoil(fault: Fault, row: dict[str, Any], bar: Bar, now: datetime) -> None:
