@@ -15,6 +15,7 @@ from tests.live.risk_helpers import D
     (FLAT, 1, 5, 100, Holding(D(5), D(100))), (FLAT, -1, 5, 100, Holding(D(-5), D(100))),
     (Holding(D(5), D(100)), 1, 5, 110, Holding(D(10), D(105))),
     (Holding(D(-5), D(100)), -1, 15, 108, Holding(D(-20), D(106))),
+    (Holding(D("0.5"), D(100)), 1, "0.5", 110, Holding(D("1.0"), D(105))),
     (Holding(D(5), D(100)), -1, 2, 110, Holding(D(3), D(100))),
     (Holding(D(-5), D(100)), 1, 2, 110, Holding(D(-3), D(100))),
     (Holding(D(5), D(100)), -1, 5, 110, FLAT), (Holding(D(-5), D(100)), 1, 5, 110, FLAT),

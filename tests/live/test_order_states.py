@@ -260,3 +260,22 @@ def test_drift_of_the_contract_never_makes_an_order_sendable(name):
         assert now.filled >= order.filled
         if name == "client_order_id" and value == "moonlit":
             assert now == order
+
+
+# --- parts of a share, and instants that are the same ---------------------------------------------
+
+
+def test_half_a_share_is_executed_all_the_same():
+    assert event_of(said("partially_filled", "0.5"), D(10)) is Event.SEEN_UNCLEAR  # at no price
+    assert event_of(said("new", "0.5", "100"), D(10)) is Event.SEEN_PARTIAL
+
+
+def test_of_two_reports_of_one_instant_the_second_counts():
+    order, executed, troubles = told(
+        sent(),
+        said("new", at=5),
+        said("partially_filled", "4", "100", at=5),
+        said("pending_cancel", "4", "100", at=5),
+    )
+    assert (order.state, order.filled) == (State.CANCELLING, 4)
+    assert (len(executed), troubles) == (1, [])

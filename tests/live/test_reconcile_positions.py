@@ -1,5 +1,6 @@
 """Reconciliation of positions: drift by policy, splits, averages."""
 
+import re
 from dataclasses import replace
 
 import pytest
@@ -83,9 +84,33 @@ def test_a_split_is_taken_over(ratio, before, after, average):
     ours = {"IBM": Holding(D(before), D(100))}
     there = [a_position(quantity=after, average=average, side="")] if after != "0" else []
     found = met([], ours, [], there, splits={"IBM": D(ratio)})
-    assert kinds(found) == [("split", "apply")]
-    assert found.findings[0].text.endswith(f"the broker has {after}, by a split of {ratio}")
+    text = f"IBM: {before} shares were held, the broker has {after}, by a split of {ratio}"
+    assert found.findings == [Finding(Kind.SPLIT, Act.APPLY, "IBM", "", text)]
     assert found.holdings == ({"IBM": Holding(D(after), D(average))} if after != "0" else {})
+
+
+@pytest.mark.parametrize(
+    ("new", "old", "before", "after"),
+    [(1, 3, 300, 100), (1, 3, 299, 99), (1, 7, -70, -10), (4, 3, 300, 400), (4, 3, 301, 401), (1, 30, 29, 0)],
+)
+def test_a_ratio_without_a_last_digit_makes_whole_shares(new, old, before, after):
+    there = [a_position(quantity=str(after), average=None, side="")] if after else []
+    found = met([], {"IBM": Holding(D(before))}, [], there, splits={"IBM": D(new) / D(old)})
+    assert kinds(found) == [("split", "apply")]
+    assert found.holdings == ({"IBM": Holding(D(after))} if after else {})
+    one_more = [a_position(quantity=str(after + 1), average=None, side="")]
+    assert kinds(met([], {"IBM": Holding(D(before))}, [], one_more, splits={"IBM": D(new) / D(old)})) == [
+        ("quantity", "halt")
+    ]
+
+
+def test_a_position_that_cannot_be_read_is_asked_for_once_and_compared_with_nothing():
+    ours = {"IBM": Holding(D(10), D(100))}
+    found = met([], ours, [], [a_position(quantity="many", average="much")])
+    (finding,) = found.findings
+    assert (finding.kind, finding.act, finding.symbol) == (Kind.UNREADABLE, Act.ASK, "IBM")
+    assert re.fullmatch(r"\w+ was 'many'; \w+ was 'much'", finding.text), finding.text
+    assert found.holdings == ours
 
 
 def test_a_split_whose_average_was_not_told():

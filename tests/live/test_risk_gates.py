@@ -218,6 +218,11 @@ def test_a_price_that_jumps(price, ok):
     assert blocked(EXIT, HOLDING, quotes={"IBM": Quote(D(price), NOW, D(100))}) == ""
 
 
+def test_a_price_below_a_dollar_is_a_price():
+    assert blocked(quotes={"IBM": Quote(D("0.51"), NOW, D("0.5"))}) == ""
+    assert blocked(quotes={"IBM": Quote(D("0.53"), NOW, D("0.5"))}) == "sane price"
+
+
 @pytest.mark.parametrize("price", ["0", "-1", "NaN", "Infinity"])
 def test_a_price_that_is_none(price):
     assert blocked(quotes={"IBM": Quote(D(price), NOW)}) == "sane price"
