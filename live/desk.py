@@ -9,8 +9,9 @@ For each symbol, the first that applies:
 1. Its last order is in doubt, or somebody else's order is there: nothing, until that is known.
 2. An exit is wanted and can be sent now: protection is cancelled; when that has ended, the exit is sent. One
    that ended unfilled is sent again after the next bar, under an id of that bar.
-3. Shares are held: the protection that the kernel has in force rests at the broker, of their number.
-4. An entry is wanted, decided at the latest bar, and its open is still to come: it is sent.
+3. Shares are to be closed that nobody here can explain: as an exit.
+4. Shares are held: the protection that the kernel has in force rests at the broker, of their number.
+5. An entry is wanted, decided at the latest bar, and its open is still to come: it is sent.
 """
 
 from __future__ import annotations
@@ -18,17 +19,20 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from live.levels import last_price_of, levels_of, protection_of
+from live.order_states import act
 from live.orders import Leg, Order, Outcome, Status
 from live.protection import Protection, Step, next_step, order_fields, wanted
 from live.risk_context import Context, Purpose, Wanted
+from live.rows import Event, utc_of
 from live.sending import Sender, Sent
+from live.transitions import Event as Happening
 from live.transitions import State
 
 if TYPE_CHECKING:
@@ -100,8 +104,7 @@ class Desk:
             if symbol in plan.locked:
                 continue
             orders = [order for order in self._book.open() if order.symbol == symbol]
-            leaving = [order for order in orders if order.leg is Leg.EXIT]
-            if leaving and self._tracks.held(symbol) != 0 and self._exit(leaving[0], plan):
+            if self._leaves(symbol, orders, plan):
                 continue
             if self._tracks.held(symbol) != 0:
                 self._protect(symbol, orders, plan)
@@ -111,17 +114,6 @@ class Desk:
                 if order.leg is Leg.ENTRY and order.status is Status.NEW:
                     self._enter(order, plan)
 
-    def flatten(self, symbol: str, shares: Decimal, plan: Plan) -> None:
-        """Close what nobody here can explain; `shares` are to be traded, signed."""
-        if any(t.purpose is Purpose.FLATTEN for t in self._tracks.open(symbol)) or not plan.is_open:
-            return
-        self._unprotect(symbol)
-        number = sum(t.purpose is Purpose.FLATTEN for t in self._tracks.orders.values())
-        instant = np.datetime64(plan.now.astimezone(UTC).replace(tzinfo=None), "us") + number
-        name = self._book.id_of(symbol, instant, Leg.FLATTEN)
-        side = 1 if shares > 0 else -1
-        self._market(name, symbol, side, abs(shares), Purpose.FLATTEN, "day", "", plan)
-
     # --- entries and exits ---------------------------------------------------------------------
 
     def _enter(self, order: Order, plan: Plan) -> None:
@@ -129,87 +121,93 @@ class Desk:
         sent = self._tracks.orders.get(order.id)
         if (sent is not None and not _again(sent)) or order.bar_close != self._engine.last_bar:
             return
-        close = _instant(order.bar_close)
-        if not plan.entering or plan.schedule.late(close, plan.now):
-            if plan.schedule.late(close, plan.now):
-                self._tell("late", f"entry {order.id}: its open has passed, nothing is sent", order.symbol)
+        if plan.schedule.late(utc_of(order.bar_close), plan.now):
+            self._tell("late", f"entry {order.id}: its open has passed, nothing is sent", order.symbol)
             return
-        tif = self._in_force(plan)
-        if tif is None:
+        quantity = _whole(Decimal(order.quantity))
+        tif = _in_force(plan, quantity)
+        if tif is None or not plan.entering:
             return
-        quantity = Decimal(order.quantity)
-        said = self._market(order.id, order.symbol, order.side, quantity, Purpose.ENTER, tif, order.id, plan)
-        self._stands(order, said)
+        want = Wanted(order.id, order.symbol, order.side, quantity, Purpose.ENTER, tif)
+        self._stands(order, self._market(want, order.id, plan))
 
-    def _exit(self, order: Order, plan: Plan) -> bool:
-        """Take the next step of an exit; False if it must wait and the position wants its protection."""
-        attempts = [t for t in self._tracks.of_order(order.id) if t.purpose is Purpose.EXIT]
-        if any(t.open for t in attempts):
-            return True
-        last = self._engine.last_bar
-        assert last is not None  # an exit was decided at some bar
-        name = order.id
-        if attempts and not _again(attempts[-1]):
-            name = self._book.id_of(order.symbol, last, Leg.EXIT)
-            if name in self._tracks.orders:
-                return False  # it ended unfilled since the last bar: planned anew at the next one
-        tif = self._in_force(plan)
-        if tif is None:
+    def _leaves(self, symbol: str, orders: list[Order], plan: Plan) -> bool:
+        """Close what is to be closed; True if nothing else is to be done for the symbol now."""
+        held = self._tracks.held(symbol)
+        wish = self._tracks.to_close(symbol)
+        if wish is not None and held == 0:
+            dropped = replace(wish, order=act(wish.order, Happening.WITHDRAWN).order)
+            event = Event("flat", "what nobody here could explain is closed", symbol)
+            self._tracks.put(dropped, events=[event])
             return False
-        held = self._tracks.held(order.symbol)
-        side = -1 if held > 0 else 1
+        if held == 0:
+            return False
+        if wish is not None:
+            return self._leave(symbol, wish.order.client_id, Leg.FLATTEN, plan)[1]
+        leaving = next((order for order in orders if order.leg is Leg.EXIT), None)
+        if leaving is None:
+            return False
+        said, busy = self._leave(symbol, leaving.id, Leg.EXIT, plan)
+        if said is not None and said.outcome is not Outcome.REJECTED:
+            self._stands(leaving, said)
+        return busy
+
+    def _leave(self, symbol: str, order_id: str, leg: Leg, plan: Plan) -> tuple[Sent | None, bool]:
+        """Take the next step out of a position, and say whether its protection must wait for it.
+
+        An order that ended unfilled is followed by one at the next bar, under an id of that bar.
+        """
+        last = self._engine.last_bar
+        assert last is not None  # something is held, so some bar was decided at
+        purpose = _PURPOSE[leg]
+        attempts = [t for t in self._tracks.of_order(order_id) if t.purpose is purpose]
+        if any(t.open for t in attempts):
+            return None, True
+        if attempts and _again(attempts[-1]):
+            name = attempts[-1].order.client_id
+        elif attempts or leg is Leg.FLATTEN:
+            name = self._book.id_of(symbol, last, leg)
+        else:
+            name = order_id
+        known = self._tracks.orders.get(name)
+        if known is not None and not _again(known):
+            return None, False
+        held = self._tracks.held(symbol)
+        shares = _whole(abs(held))
+        tif = _in_force(plan, shares)
+        if tif is None:
+            return None, False
+        want = Wanted(name, symbol, -1 if held > 0 else 1, shares, purpose, tif)
         # Asked as if protection had gone: what the door would keep leaves it where it is.
         world = plan.context()
-        bare = [r for r in world.resting if (r.symbol, r.purpose) != (order.symbol, Purpose.PROTECT)]
-        want = Wanted(name, order.symbol, side, _whole(abs(held)), Purpose.EXIT, tif)
+        bare = [r for r in world.resting if (r.symbol, r.purpose) != (symbol, Purpose.PROTECT)]
         blocked = self._sender.kept(want, replace(world, resting=bare))
         if blocked is not None:
-            self._sent(Sent(None, blocked), order.symbol, Purpose.EXIT)
-            return False
-        if self._unprotect(order.symbol):
-            return True
-        said = self._market(name, order.symbol, side, abs(held), Purpose.EXIT, tif, order.id, plan)
-        if said is not None and said.outcome is not Outcome.REJECTED:
-            self._stands(order, said)
-        return said is not None and said.blocked is None
+            return self._sent(Sent(None, blocked), want), False
+        if self._unprotect(symbol):
+            return None, True
+        said = self._market(want, order_id, plan)
+        return said, said.blocked is None
 
-    def _in_force(self, plan: Plan) -> str | None:
-        """Return for how long a market order sent now is in force; None: none can be sent now."""
-        if plan.is_open:
-            return "day"
-        return "opg" if plan.schedule.opg_until(plan.now) is not None else None
-
-    def _market(
-        self,
-        name: str,
-        symbol: str,
-        side: int,
-        quantity: Decimal,
-        purpose: Purpose,
-        tif: str,
-        order_id: str,
-        plan: Plan,
-    ) -> Sent | None:
-        shares = _whole(quantity)
-        want = Wanted(name, symbol, side, shares, purpose, tif)
+    def _market(self, want: Wanted, order_id: str, plan: Plan) -> Sent:
         fields = {
-            "symbol": symbol,
-            "qty": str(shares),
-            "side": "buy" if side > 0 else "sell",
+            "symbol": want.symbol,
+            "qty": str(want.quantity),
+            "side": "buy" if want.side > 0 else "sell",
             "type": "market",
-            "time_in_force": tif,
-            "client_order_id": name,
+            "time_in_force": want.time_in_force,
+            "client_order_id": want.client_id,
         }
-        return self._sent(self._sender.send(want, fields, order_id, plan.context()), symbol, purpose)
+        return self._sent(self._sender.send(want, fields, order_id, plan.context()), want)
 
-    def _sent(self, said: Sent, symbol: str, purpose: Purpose) -> Sent:
+    def _sent(self, said: Sent, want: Wanted) -> Sent:
         if said.blocked is not None:
-            self._tell("blocked", f"{purpose} of {symbol} {said.blocked}", symbol)
+            self._tell("blocked", f"{want.purpose} of {want.symbol} {said.blocked}", want.symbol)
         return said
 
-    def _stands(self, order: Order, said: Sent | None) -> None:
+    def _stands(self, order: Order, said: Sent) -> None:
         """Write how the strategy's order stands after an answer."""
-        if said is None or said.outcome is None:
+        if said.outcome is None:
             return
         now = order.told(said.outcome)
         if now is not order:
@@ -270,15 +268,14 @@ class Desk:
         limit = want.target if want.stop is None else None
         order = Wanted(name, want.symbol, want.side, want.quantity, Purpose.PROTECT, "gtc", limit, want.stop)
         order_id = next((o.id for o in guards if o.leg is leg), "")
-        said = self._sent(
-            self._sender.send(order, body, order_id, plan.context()), want.symbol, Purpose.PROTECT
-        )
+        said = self._sent(self._sender.send(order, body, order_id, plan.context()), order)
         if said.outcome is Outcome.ACCEPTED and guards:
             now = [replace(guard, sent=True) for guard in guards]
             self._journal.update(now)
             self._book.put(now)
 
 
+_PURPOSE = {Leg.EXIT: Purpose.EXIT, Leg.FLATTEN: Purpose.FLATTEN}
 _CANCELLABLE = frozenset({State.LIVE, State.HELD, State.PARTIAL, State.REPLACING, State.CANCELLING})
 
 
@@ -287,11 +284,14 @@ def _whole(quantity: Decimal) -> Decimal:
     return quantity.quantize(Decimal(1)) if quantity == quantity.to_integral_value() else quantity
 
 
+def _in_force(plan: Plan, shares: Decimal) -> str | None:
+    """Return for how long a market order sent now is in force; None: none can be sent now."""
+    if plan.is_open:
+        return "day"
+    whole = shares == shares.to_integral_value()  # no auction takes a fraction
+    return "opg" if whole and plan.schedule.opg_until(plan.now) is not None else None
+
+
 def _again(track: Track) -> bool:
     """Say whether an order was asked for and definitely not there, so that its id may be sent again."""
     return track.order.state is State.NEW
-
-
-def _instant(close: np.datetime64) -> datetime:
-    found: datetime = close.astype("datetime64[us]").item()
-    return found.replace(tzinfo=UTC)

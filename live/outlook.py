@@ -6,13 +6,13 @@ In: a picture of the account, our orders, limits, the last bars. Out: a `Context
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, timedelta
+from datetime import timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from live.limits import KILL
 from live.risk_context import Context, Purpose, Quote
-from live.rows import instant_of
+from live.rows import instant_of, utc_of
 from live.transitions import State
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ def quotes_of(journal: Journal, bar: int) -> dict[str, Quote]:
     for symbol, when, close, split, rank in rows:
         price = Decimal(str(close))
         if rank == 1:
-            at = instant_of(when).astype("datetime64[us]").item().replace(tzinfo=UTC)
+            at = utc_of(instant_of(when))
             quotes[symbol], ratio = Quote(price, at), Decimal(str(split))
         else:
             quotes[symbol] = replace(quotes[symbol], before=price / ratio)

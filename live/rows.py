@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import math
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,7 +23,17 @@ if TYPE_CHECKING:
     from research.data.panel import Panel
     from research.strategies import Strategy
 
-__all__ = ["BAR_FIELDS", "BarRecord", "Event", "instant_of", "order_of", "order_row", "record_of", "text_of"]
+__all__ = [
+    "BAR_FIELDS",
+    "BarRecord",
+    "Event",
+    "instant_of",
+    "order_of",
+    "order_row",
+    "record_of",
+    "text_of",
+    "utc_of",
+]
 
 Row = tuple[Any, ...]
 BAR_FIELDS = ("open", "high", "low", "close", "volume", "factor", "split", "dividend")
@@ -60,6 +71,12 @@ def text_of(instant: np.datetime64) -> str:
 def instant_of(text: str) -> np.datetime64:
     """Return the instant that `text_of` wrote."""
     return np.datetime64(text.removesuffix("Z"), "us")
+
+
+def utc_of(instant: np.datetime64) -> datetime:
+    """Return an instant as a datetime that says that it is UTC."""
+    found: datetime = instant.astype("datetime64[us]").item()
+    return found.replace(tzinfo=UTC)
 
 
 def order_row(order: Order) -> Row:

@@ -107,20 +107,8 @@ class Sender:
         track = Track(act(order, Happening.SENDING).order, order_id, wanted.purpose, fields, context.now)
         self._tracks.put(track)
         said = send_admitted(self._account, admitted, fields)
-        self._tracks.put(*self._after(track, said), events=_told(track, said))
+        self._tracks.put(_after(track, said), events=_told(track, said))
         return Sent(said.outcome, None, said.problem)
-
-    def _after(self, track: Track, said: Said) -> tuple[Track, ...]:
-        """Return the order, and the legs that the broker made of it, after its answer."""
-        if said.outcome is Outcome.REJECTED:
-            return (replace(track, order=act(track.order, Happening.REFUSED).order),)
-        if said.order is None:
-            return (replace(track, order=act(track.order, Happening.DOUBTED).order),)
-        # What the answer says was executed is left to reconciliation, which books it: one place for that.
-        answer = replace(said.order, filled=None, average=None, legs=())
-        if answer.status in {"filled", "partially_filled"}:
-            answer = replace(answer, status="new")
-        return (replace(track, order=report(track.order, answer).order),)
 
     def cancel(self, track: Track) -> Said:
         """Ask for an order's end; that it has ended is known from the order alone."""
@@ -138,6 +126,19 @@ def send_admitted(account: AlpacaAccount, admitted: Admitted, fields: Mapping[st
     """
     _require_same(admitted.order, fields)
     return account.submit(fields)
+
+
+def _after(track: Track, said: Said) -> Track:
+    """Return the order after its answer; legs that the broker made of it are reconciliation's."""
+    if said.outcome is Outcome.REJECTED:
+        return replace(track, order=act(track.order, Happening.REFUSED).order)
+    if said.order is None:
+        return replace(track, order=act(track.order, Happening.DOUBTED).order)
+    # What the answer says was executed is left to reconciliation, which books it: one place for that.
+    answer = replace(said.order, filled=None, average=None, legs=())
+    if answer.status in {"filled", "partially_filled"}:
+        answer = replace(answer, status="new")
+    return replace(track, order=report(track.order, answer).order)
 
 
 def _require_same(wanted: Wanted, fields: Mapping[str, Any]) -> None:

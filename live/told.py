@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from live.orders import Order, Outcome, Status
 from live.risk_context import Purpose
+from live.rows import utc_of
 from research.kernels import account as ac
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ class ToldBroker:
         """Carry the account through one bar by what was executed up to its close."""
         from live.booking import book_nb
 
-        self._until = _instant(bar.bar_close[0])
+        self._until = utc_of(bar.bar_close[0])
         orders = np.zeros((2 * len(bar.symbols) + 1, ac.N_ORDER))
         told = self._told(bar.symbols, account)
         prices = (bar.open, bar.high, bar.low, bar.close, bar.split, bar.dividend)
@@ -119,8 +120,3 @@ def _average(done: Sequence[Done]) -> tuple[Decimal, Decimal]:
         return sum((d.quantity for d in done), Decimal(0)), done[0].price
     shares = sum((d.quantity for d in done), Decimal(0))
     return shares, sum((d.quantity * d.price for d in done), Decimal(0)) / shares
-
-
-def _instant(close: np.datetime64) -> datetime:
-    found: datetime = close.astype("datetime64[us]").item()
-    return found.replace(tzinfo=UTC)

@@ -40,7 +40,8 @@ class Track:
         Of the strategy's order that it carries out; "" if nobody here knows why it was sent.
     purpose : Purpose
     fields : mapping
-        The request's body; of a leg that the broker made itself, its type and levels.
+        The request's body; of a leg that the broker made itself, its type and levels; of a wish that is
+        written down and not sent, nothing.
     sent_at : datetime
         UTC.
     """
@@ -55,6 +56,11 @@ class Track:
     def open(self) -> bool:
         """Whether it may still execute shares, or nobody knows."""
         return self.order.state not in ENDED and self.order.state is not State.NEW
+
+    @property
+    def asked(self) -> bool:
+        """Whether it was ever sent by us: no wish, and no leg that the broker made itself."""
+        return bool(self.fields) and "parent" not in self.fields
 
     @property
     def kind(self) -> str:
@@ -144,10 +150,13 @@ class Tracks:
         return parent is not None and parent.open
 
     def sent_since(self, instant: datetime) -> list[datetime]:
-        """Return when orders were sent, from an instant on, rising; the broker's own legs left out."""
-        return sorted(
-            t.sent_at for t in self.orders.values() if t.sent_at >= instant and "parent" not in t.fields
-        )
+        """Return when we sent orders, from an instant on, rising."""
+        return sorted(t.sent_at for t in self.orders.values() if t.sent_at >= instant and t.asked)
+
+    def to_close(self, symbol: str) -> Track | None:
+        """Return the wish to close all shares of a symbol, which stands until none is held; None if none."""
+        wishes = [t for t in self.orders.values() if t.order.state is State.NEW and not t.fields]
+        return next((t for t in wishes if (t.order.symbol, t.purpose) == (symbol, Purpose.FLATTEN)), None)
 
     def held(self, symbol: str) -> Decimal:
         """Return the shares held of a symbol, signed."""

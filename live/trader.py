@@ -38,7 +38,7 @@ from live.limits import KILL, Limits, Marks
 from live.outlook import context_of, quotes_of
 from live.risk import Door
 from live.risk_context import Asset, Context
-from live.rows import Event
+from live.rows import Event, utc_of
 from live.schedule import EASTERN, LENGTHS, Schedule
 from live.sending import Sender
 from live.telling import UNREACHABLE, Voice
@@ -47,8 +47,6 @@ from live.world import Picture, World
 from research.errors import DataError, KeysRefused, OutputError, Unreachable
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from live.alpaca import AlpacaAccount, BrokerClock
     from live.arrivals import Arrivals
     from live.runner import Runner
@@ -107,10 +105,9 @@ class Trader:
         self._world = World(
             account,
             tracks,
-            prefix=runner.broker.prefix,
+            runner.book,
             symbols=set(runner.engine.symbols),
             policy=habits.policy,
-            wanted=runner.book.get,
         )
         sender = Sender(account, tracks, Door(habits.rules))
         self._desk = Desk(runner.engine, runner.book, runner.journal, tracks, sender, self._voice.tell)
@@ -130,8 +127,9 @@ class Trader:
         wait: Callable[[float], object],
         poll: float = 5.0,
         on_tick: Callable[[], None] = lambda: None,
+        once: bool = False,
     ) -> None:
-        """Tick until `stop` says so; `wait` sleeps for some seconds, or less.
+        """Tick until `stop` says so, or once; `wait` sleeps for some seconds, or less.
 
         Raises
         ------
@@ -142,6 +140,8 @@ class Trader:
             while not stop():
                 self.tick()
                 on_tick()
+                if once:
+                    break
                 if not stop():
                     wait(poll)
             self.goodbye()
@@ -217,7 +217,7 @@ class Trader:
 
     def _last_bar(self) -> datetime | None:
         last = self.runner.engine.last_bar
-        return None if last is None else _utc(last)
+        return None if last is None else utc_of(last)
 
     def _thrown(self) -> None:
         """Latch the kill switch if its file or its signal throws it."""
@@ -296,8 +296,6 @@ class Trader:
             locked=picture.locked,
             entering=current and not picture.halted,
         )
-        for symbol, shares in picture.flatten.items():
-            self._desk.flatten(symbol, shares, plan)
         self._desk.serve(plan)
 
     def _context(self, picture: Picture, schedule: Schedule) -> Context:
@@ -313,8 +311,3 @@ class Trader:
             assets=self._assets,
             prefix=self.runner.broker.prefix,
         )
-
-
-def _utc(instant: np.datetime64) -> datetime:
-    found: datetime = instant.astype("datetime64[us]").item()
-    return found.replace(tzinfo=UTC)

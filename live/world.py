@@ -11,12 +11,14 @@ happened meanwhile. A picture is whole or there is none: whatever could not be r
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
 from typing import TYPE_CHECKING, Final
+
+import numpy as np
 
 from live.account_payloads import AccountFacts, account_of
 from live.findings import Act, Finding, Kind, Policy, Reconciled
@@ -30,12 +32,13 @@ from live.rows import Event
 from live.tracks import Done, Track, Tracks
 from live.transitions import Event as Happening
 from live.transitions import State
+from research.errors import Unreachable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Set
 
     from live.alpaca import AlpacaAccount, BrokerClock
-    from live.orders import Order
+    from live.book import Book
 
 __all__ = ["Picture", "World", "splits_of"]
 
@@ -91,7 +94,6 @@ class Picture:
         Symbols of which nothing may be sent now.
     halted : bool
         Whether nothing may be entered until somebody has looked.
-    flatten : dict of str to Decimal
     """
 
     now: datetime
@@ -100,7 +102,6 @@ class Picture:
     findings: list[Finding] = field(default_factory=list)
     locked: frozenset[str] = frozenset()
     halted: bool = False
-    flatten: Mapping[str, Decimal] = field(default_factory=dict)
 
 
 class World:
@@ -110,27 +111,24 @@ class World:
     ----------
     account : AlpacaAccount
     tracks : Tracks
-    prefix : str
-        Of our ids.
+    book : Book
+        Of the strategy's orders: how our ids begin, and what each was for.
     symbols : set of str
         Ours to trade.
     policy : Policy
-    wanted : callable
-        The strategy's order of an id, if there is one.
     """
 
     def __init__(
         self,
         account: AlpacaAccount,
         tracks: Tracks,
+        book: Book,
         *,
-        prefix: str,
         symbols: Set[str],
         policy: Policy,
-        wanted: Callable[[str], Order | None] = lambda name: None,
     ) -> None:
-        self._account, self._tracks = account, tracks
-        self._prefix, self._symbols, self._policy, self._wanted = prefix, symbols, policy, wanted
+        self._account, self._tracks, self._book = account, tracks, book
+        self._symbols, self._policy = symbols, policy
 
     def look(
         self,
@@ -169,7 +167,6 @@ class World:
             found.findings,
             self._locked(found),
             found.halted,
-            found.flatten,
         )
 
     def _locked(self, found: Reconciled) -> frozenset[str]:
@@ -198,7 +195,7 @@ class World:
             self._tracks.holdings,
             said,
             positions,
-            prefix=self._prefix,
+            prefix=self._book.prefix,
             symbols=self._symbols,
             policy=self._policy,
             splits=splits,
@@ -243,6 +240,7 @@ class World:
                 at = last_bar + timedelta(microseconds=1)
             done.append(Done(at, name, order.symbol, order.side, executed.quantity, executed.price))
         done += self._adopted(found, done, now)
+        changed += self._to_close(found, now)
         # What changes nothing here, and comes again at each look, is told by whoever looks.
         events = [
             Event(_WORDS.get(f.kind, str(f.kind)), _told(f), f.symbol or None)
@@ -261,7 +259,7 @@ class World:
         if parent is not None and parent in self._tracks.orders:
             above = self._tracks.orders[parent]
             return Track(order, above.order_id, above.purpose, fields | {"parent": parent}, above.sent_at)
-        wish = self._wanted(order.client_id)
+        wish = self._book.get(order.client_id)
         if wish is not None:
             purpose = _LEG_OF_PURPOSE.get(wish.leg, Purpose.PROTECT)
             return Track(order, wish.id, purpose, fields, now)
@@ -269,6 +267,22 @@ class World:
         resting = said.kind in {"stop", "stop_limit", "limit"}
         purpose = (Purpose.PROTECT if resting else Purpose.EXIT) if closes else Purpose.ENTER
         return Track(order, "", purpose, fields, now)
+
+    def _to_close(self, found: Reconciled, now: datetime) -> list[Track]:
+        """Return wishes to close what nobody here can explain.
+
+        A drift is found once, since its shares are taken over; its order may have to wait for the market, or
+        for protection to end. So the wish is written in the same transaction, and the desk serves it.
+        """
+        wishes = []
+        for symbol, shares in found.flatten.items():
+            if self._tracks.to_close(symbol) is None:
+                # Its orders bear the bar's own instant.
+                instant = np.datetime64(now.astimezone(UTC).replace(tzinfo=None), "us") + 1
+                name = self._book.id_of(symbol, instant, Leg.FLATTEN)
+                order = Tracked(name, symbol, 1 if shares > 0 else -1, abs(shares))
+                wishes.append(Track(order, "", Purpose.FLATTEN, {}, now))
+        return wishes
 
     def _adopted(self, found: Reconciled, done: list[Done], now: datetime) -> list[Done]:
         """Return, as executions of nobody's order, the shares that a drift brought or took."""
@@ -284,6 +298,12 @@ class World:
             if price is None and symbol in self._tracks.holdings:
                 price = self._tracks.holdings[symbol].average
             shares = there - booked
+            if shares and price is None:
+                # Held and not in the strategy's account, they would be nobody's.
+                raise Unreachable(
+                    f"the broker does not say what {shares} shares of {symbol} cost that nobody here knows "
+                    "of; it is asked again at the next turn"
+                )
             if shares and price is not None:
                 adopted.append(Done(now, "", symbol, 1 if shares > 0 else -1, abs(shares), price))
         return adopted
