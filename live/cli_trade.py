@@ -6,6 +6,7 @@ In: options. Out: the account's journal, a line for each thing that must not pas
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from live.opening import Opened
     from live.trader import Trader
     from research.options import RunOptions
+    from research.request import Request
 
 __all__ = ["Wish", "trade"]
 
@@ -45,6 +47,8 @@ _DRIFT: Final = {"halt": Act.HALT, "adopt": Act.ADOPT, "flatten": Act.FLATTEN}
 _LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 # A bar may be older than a day when a weekend or a holiday lies between; an intraday one may not.
 _STALE_DAILY: Final = timedelta(days=5)
+# What comes with every order that goes well; --quiet leaves it to the journal.
+_ROUTINE: Final = frozenset({"continued", "sent", "order", "executed"})
 _FILE_ONLY: Final = ("start", "end", "bars", "interval", "exchange", "timezone", "on_bad", "train_fraction")
 
 
@@ -87,12 +91,8 @@ def trade(asked: RunOptions, wish: Wish, stopped: Callable[[], str | None]) -> N
             trader = _trader(opened, wish, known, home, limits, kill)
             say = _Say(opened, quiet=wish.quiet)
             say.begun(path)
-            if wish.once:
-                trader.tick()
-                trader.goodbye()
-                say.news()
-                return
-            hints.start()
+            if not wish.once:
+                hints.start()
             trader.run(
                 stop=lambda: stopped() is not None,
                 # A hint that something happened to an order only brings the next look forward.
@@ -102,8 +102,10 @@ def trade(asked: RunOptions, wish: Wish, stopped: Callable[[], str | None]) -> N
                 ),
                 poll=wish.poll,
                 on_tick=say.news,
+                once=wish.once,
             )
-            say.ended(stopped())
+            if not wish.once:
+                say.ended(stopped())
         finally:
             hints.close()
             opened.journal.close()
@@ -136,7 +138,7 @@ def _opened(asked: RunOptions, wish: Wish, known: Access, home: Path, path: Path
     _require_tradable(request.symbols or (), known)
     return open_account(
         request,
-        lambda: _history(request.symbols or (), wish, known),
+        lambda: _begin(request, wish, known),
         path,
         mode="live" if known.live else "paper",
         prefix=known.prefix,
@@ -159,6 +161,20 @@ def _require_tradable(symbols: Any, known: Access) -> None:
         asset = asset_of(found)
         if not (asset.active and asset.tradable):
             raise BadValue(f"symbol {symbol} cannot be traded at the broker now; leave it out")
+
+
+def _begin(request: Request, wish: Wish, known: Access) -> pl.DataFrame:
+    """Return the bars that a new journal begins with, of a run that the account can pay for."""
+    from live.account_payloads import account_of
+    from live.alpaca import AlpacaAccount
+
+    equity = account_of(AlpacaAccount(_line(known, trading=True)).account()).equity
+    if equity is not None and request.initial_capital > equity:
+        raise BadValue(
+            f"--capital must be at most the account's equity, was {request.initial_capital:g} of "
+            f"{equity:.2f} USD; give --capital {math.floor(equity)}"
+        )
+    return _history(request.symbols or (), wish, known)
 
 
 def _history(symbols: Any, wish: Wish, known: Access) -> pl.DataFrame:
@@ -290,6 +306,8 @@ class _Say:
         )
         for seq, at, kind, symbol, text in rows:
             self._seen = seq
+            if self._quiet and kind in _ROUTINE:
+                continue
             typer.echo(f"{at[:19]}  {kind:<12}  {symbol or '':<6}  {text}")
 
     def ended(self, signal_name: str | None) -> None:

@@ -1,0 +1,87 @@
+"""`python -m live.runner --paper` at the fake broker: what it refuses, says, and writes down as it ends."""
+
+import sqlite3
+
+import polars as pl
+import pytest
+
+from live.cli import app
+from live.trader import Trader
+from research.console import run
+from research.data.sample import load_sample
+from tests.fake_alpaca import FakeAlpaca, Settings
+from tests.live.canary import KEY, SECRET
+
+TRADE = ["--paper", "--once", "--strategy", "adaptive_momentum", "--symbols", "IBM"]
+TRADE += ["--history", "2005-01-03", "--capital", "40000"]
+
+
+@pytest.fixture
+def fake(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("APCA_API_KEY_ID", KEY)
+    monkeypatch.setenv("APCA_API_SECRET_KEY", SECRET)
+    monkeypatch.setenv("ONEPATH_HOME", str(tmp_path / "state"))
+    bars = load_sample(["IBM"]).filter(pl.col("bar_close").dt.year() < 2012)
+    with FakeAlpaca(bars, start="2010-01-05T01:00", settings=Settings(keys={KEY: SECRET})) as made:
+        yield made
+
+
+@pytest.fixture
+def told(fake, capsys):
+    def say(*arguments):
+        status = run(app, [*TRADE, "--host", fake.url, *arguments], name="python -m live.runner")
+        seen = capsys.readouterr()
+        return status, seen.out.splitlines(), seen.err.splitlines()
+
+    return say
+
+
+def journal(tmp_path):
+    (path,) = (tmp_path / "state").rglob("adaptive_momentum.sqlite")
+    with sqlite3.connect(path) as db:
+        return db.execute("SELECT kind, text FROM events ORDER BY seq").fetchall()
+
+
+def test_capital_that_the_account_does_not_have_is_refused(told, fake, tmp_path):
+    fake.exchange.account.cash = 40_000.0
+    status, out, err = told("--capital", "40001")
+    assert (status, out, len(err)) == (2, [], 1)
+    assert "--capital must be at most the account's equity, was 40001 of 40000.00 USD" in err[0]
+    assert err[0].endswith("give --capital 40000")
+    assert not list((tmp_path / "state").rglob("adaptive_momentum.sqlite"))
+    assert fake.orders() == []
+    assert told()[0] == 0
+    # What the account has lost since is the risk door's affair: a journal that exists goes on.
+    fake.exchange.account.cash = 39_000.0
+    assert told()[0] == 0
+
+
+def test_quiet_leaves_to_the_journal_what_comes_with_every_order(told, fake, tmp_path):
+    status, out, _ = told("--quiet")
+    assert (status, out) == (0, [])
+    assert len(fake.orders()) == 1
+    assert journal(tmp_path)[-1][0] == "sent"
+    fake.settings.account["trading_blocked"] = True
+    fake.trade_by_hand("IBM", 3.0)
+    status, out, _ = told("--quiet")
+    assert status == 0
+    assert any("3 shares" in line or "has 3" in line for line in out)
+    assert not any(" sent " in line or " executed " in line for line in out)
+
+
+def test_without_quiet_it_says_all(told):
+    status, out, _ = told()
+    assert status == 0
+    assert out[0].startswith("adaptive_momentum on IBM begins after 2010-01-04T21:00:00")
+    assert sum(" sent " in line for line in out) == 1
+
+
+def test_a_failure_that_nobody_foresaw_is_in_the_journal_too_with_once(told, tmp_path, monkeypatch):
+    def fail(_self):
+        raise ZeroDivisionError("by a bug")
+
+    monkeypatch.setattr(Trader, "tick", fail)
+    with pytest.raises(ZeroDivisionError):
+        told()
+    assert journal(tmp_path)[-1] == ("failed", "ZeroDivisionError: by a bug")
