@@ -20,7 +20,7 @@ def test_whatever_ends_a_run_is_told_before_it_ends(tmp_path, monkeypatch):
             raise ZeroDivisionError("of a day that nobody foresaw")
 
         monkeypatch.setattr(Desk, "serve", broken)
-        ticks = []
+        ticks: list[float] = []
         with pytest.raises(ZeroDivisionError):
             it.floor.trader.run(stop=lambda: False, wait=ticks.append)
         assert it.told("failed") == ["ZeroDivisionError: of a day that nobody foresaw"]
@@ -42,7 +42,8 @@ def test_a_journal_that_cannot_be_written_ends_it_without_a_word(tmp_path, monke
 
 def test_a_run_that_is_stopped_looks_no_more_and_says_so(tmp_path):
     with story(tmp_path) as it:
-        waits, looks = [], []
+        waits: list[float] = []
+        looks: list[int] = []
         it.floor.trader.run(
             stop=lambda: len(looks) == 2, wait=waits.append, poll=7.0, on_tick=lambda: looks.append(1)
         )
