@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import polars as pl
 
-from live.rows import Event, instant_of
+from live.rows import Event
 from live.schedule import LENGTHS
 from live.vendor import fetch
 
@@ -33,6 +33,8 @@ _LOOK_BACK: Final = timedelta(days=12)
 _WIDE, _NARROW = 120, 5  # bars asked for again
 _WIDE_EVERY: Final = 30  # bars taken
 _RAW: Final = ("open", "high", "low", "close", "volume")
+# By symbol and close, oldest first: `_RAW`, then the factor.
+Bars = dict[tuple[str, datetime], tuple[Any, ...]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,19 +101,16 @@ class Arrivals:
         back = self._back(last, _WIDE if asked != self._wide else _NARROW)
         told = fetch(self._line, self._symbols, back, now, interval=self._timeframe, feed=self._feed)
         self._wide = asked  # answered
-        bars = told.bars.filter(pl.col("symbol").is_in(self._symbols)).unique(
-            ["symbol", "bar_close"], keep="last", maintain_order=True
+        old, new = (
+            told.bars.filter(side) for side in (pl.col("bar_close") <= last, pl.col("bar_close") > last)
         )
-        old, new = bars.filter(pl.col("bar_close") <= last), bars.filter(pl.col("bar_close") > last)
+        seen = {(row[0], row[1]): row[2:] for row in old.sort("bar_close", "symbol").rows()}
         taken = self._taken(back)
-        joined = old.join(taken, on=["symbol", "bar_close"], how="inner", suffix="_taken")
         events = [Event("bar refused", fault) for fault in told.faults]
-        events = self._news(events + _corrections(joined))
-        blocks = [
-            block.sort("symbol")
-            for _, block in new.sort("bar_close").group_by("bar_close", maintain_order=True)
-        ]
-        return News(blocks, self._anchor(old, taken), events)
+        events = self._news(events + _corrections(seen, taken))
+        blocks = new.sort("bar_close", "symbol").partition_by("bar_close", maintain_order=True)
+        anchor = pl.DataFrame(_anchor(seen, taken), schema=old.schema, orient="row")
+        return News(blocks, anchor, events)
 
     def _news(self, events: list[Event]) -> list[Event]:
         """Return those that the journal does not have: what is wrong with a bar is seen at each question."""
@@ -142,52 +141,54 @@ class Arrivals:
         begin = last if oldest is None else datetime.fromisoformat(oldest)
         return max(begin - bars * length, last - _LOOK_BACK)
 
-    def _taken(self, back: datetime) -> pl.DataFrame:
-        """Return the journal's bars since an instant."""
+    def _taken(self, back: datetime) -> Bars:
+        """Return the journal's bars since an instant, oldest first."""
         rows = self._journal.rows(
-            "SELECT symbol, bar_close, open, high, low, close, volume, factor FROM bars WHERE bar_close >= ?",
+            "SELECT symbol, bar_close, open, high, low, close, volume, factor FROM bars WHERE bar_close >= ? "
+            "ORDER BY bar_close, symbol",
             back.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
         )
-        table = [(row[0], instant_of(row[1]).item(), *row[2:]) for row in rows]
-        schema: dict[str, Any] = {"symbol": pl.String, "bar_close": pl.Datetime("us")}
-        schema |= dict.fromkeys((*_RAW, "factor"), pl.Float64)
-        found = pl.DataFrame(table, schema=schema, orient="row")
-        return found.with_columns(pl.col("bar_close").dt.replace_time_zone("UTC"))
-
-    @staticmethod
-    def _anchor(old: pl.DataFrame, taken: pl.DataFrame) -> pl.DataFrame:
-        """Return each symbol's last taken bar, with the close it was taken with and its factor of now.
-
-        A bar that the vendor no longer tells of has the factor that an older one leads to: both were re-based
-        alike. A symbol of which no bar is told now is left out; it keeps its last anchor. Before the first
-        journalled bar the engine has the vendor's own, all of one delivery.
-        """
-        key = ["symbol", "bar_close"]
-        common = taken.join(old.select(*key, now="adj_factor"), on=key, how="inner").sort(key)
-        told = common.group_by("symbol").agg(ratio=(pl.col("now") / pl.col("factor")).last())
-        kept = (
-            taken.sort(key)
-            .group_by("symbol")
-            .last()
-            .join(told, on="symbol", how="inner")
-            .join(old.select(*key, now="adj_factor"), on=key, how="left")
-            .with_columns(adj_factor=pl.coalesce("now", pl.col("factor") * pl.col("ratio")))
-            .select(old.columns)
-        )
-        before = old.join(taken, on="symbol", how="anti").sort(key).group_by("symbol").last()
-        return pl.concat([kept, before.select(old.columns)]).sort("symbol")
+        return {(row[0], datetime.fromisoformat(row[1])): row[2:] for row in rows}
 
 
-def _corrections(joined: pl.DataFrame) -> list[Event]:
+def _anchor(seen: Bars, taken: Bars) -> list[tuple[Any, ...]]:
+    """Return each symbol's last taken bar, with the close it was taken with and its factor of now.
+
+    A bar that the vendor no longer tells of has the factor that an older one leads to: both were re-based
+    alike. A symbol of which no bar is told now is left out; it keeps its last anchor. Before the first
+    journalled bar the engine has the vendor's own, all of one delivery.
+    """
+    ours, theirs = _last_of(taken), _last_of(seen)
+    both = _last_of({key: taken[key] for key in seen if key in taken})
+    rows = []
+    for symbol in sorted(ours | theirs):
+        if symbol not in ours:
+            rows.append((symbol, theirs[symbol], *seen[symbol, theirs[symbol]]))
+        elif symbol in both:
+            key, common = (symbol, ours[symbol]), (symbol, both[symbol])
+            *raw, factor = taken[key]
+            ratio = seen[common][-1] / taken[common][-1]
+            rows.append((*key, *raw, seen[key][-1] if key in seen else factor * ratio))
+    return rows
+
+
+def _last_of(bars: Bars) -> dict[str, datetime]:
+    """Return each symbol's last close."""
+    return {symbol: close for symbol, close in bars}  # noqa: C416 - of pairs, the last of each symbol
+
+
+def _corrections(seen: Bars, taken: Bars) -> list[Event]:
     """Tell of bars that are no longer what they were when they were taken."""
-    differs = pl.any_horizontal(pl.col(name) != pl.col(f"{name}_taken") for name in _RAW)
     events = []
-    for row in joined.filter(differs).sort("bar_close", "symbol").iter_rows(named=True):
+    for (symbol, close), told in seen.items():
+        known = taken.get((symbol, close))
+        if known is None or known[:-1] == told[:-1]:
+            continue
         parts = [
-            f"{name} {row[f'{name}_taken']:g}, now {row[name]:g}"
-            for name in _RAW
-            if row[name] != row[f"{name}_taken"]
+            f"{name} {was:g}, now {now:g}"
+            for name, was, now in zip(_RAW, known, told, strict=False)
+            if was != now
         ]
-        text = f"bar of {row['bar_close']:%Y-%m-%d %H:%M} UTC: {'; '.join(parts)}; nothing is decided anew"
-        events.append(Event("corrected bar", text, row["symbol"]))
+        text = f"bar of {close:%Y-%m-%d %H:%M} UTC: {'; '.join(parts)}; nothing is decided anew"
+        events.append(Event("corrected bar", text, symbol))
     return events

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Literal
 
 import polars as pl
@@ -179,22 +180,30 @@ def _plainly_sound(table: pl.DataFrame) -> bool:
     """
     if "available_at" in table.columns or not table.height:
         return False
+    return all(table.select(_glance("adj_factor" in table.columns)).row(0))
+
+
+@cache
+def _glance(factor: bool) -> list[pl.Expr]:
+    """Return what all has to hold, each as one truth; null where a value is missing."""
     symbol, close = pl.col("symbol"), pl.col("bar_close")
     begins = symbol != symbol.shift(1)  # null in the first row
-    prices = [name for name in (*PRICES, "adj_factor") if name in table.columns]
-    told = table.select(
-        *(
-            ((pl.col(name) > 0.0) & pl.col(name).is_finite()).all(ignore_nulls=False).alias(f"{name}_is")
-            for name in prices
-        ),
-        volume=((pl.col("volume") >= 0.0) & pl.col("volume").is_finite()).all(ignore_nulls=False),
-        high=(pl.col("high") >= pl.max_horizontal("open", "low", "close")).all(ignore_nulls=False),
-        low=(pl.col("low") <= pl.min_horizontal("open", "close")).all(ignore_nulls=False),
-        known=close.is_not_null().all() & (symbol.str.len_bytes() > 0).all(ignore_nulls=False),
-        order=(begins | (close > close.shift(1))).all(),
-        whole=begins.sum() + 1 == symbol.n_unique(),  # each symbol's rows are together
-    )
-    return all(told.row(0))
+    found = [
+        (pl.col(name) > 0.0) & pl.col(name).is_finite() for name in (*PRICES, *(["adj_factor"] * factor))
+    ]
+    found += [
+        (pl.col("volume") >= 0.0) & pl.col("volume").is_finite(),
+        pl.col("high") >= pl.max_horizontal("open", "low", "close"),
+        pl.col("low") <= pl.min_horizontal("open", "close"),
+        symbol.str.len_bytes() > 0,
+        close.is_not_null(),
+    ]
+    told = [one.all(ignore_nulls=False) for one in found]
+    told += [
+        (begins | (close > close.shift(1))).all(),
+        begins.sum() + 1 == symbol.n_unique(),  # each symbol's rows are together
+    ]
+    return [one.alias(str(i)) for i, one in enumerate(told)]
 
 
 def conform(bars: pl.DataFrame) -> pl.DataFrame:
