@@ -98,6 +98,11 @@ class Tracks:
     orders: dict[str, Track] = field(default_factory=dict)
     holdings: dict[str, Holding] = field(default_factory=dict)
     unbooked: list[Done] = field(default_factory=list)
+    # Of the names, those of open ones: a journal of months has thousands that have ended.
+    _open: set[str] = field(default_factory=set, init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        self._open = {name for name, track in self.orders.items() if track.open}
 
     @classmethod
     def of(cls, journal: Journal) -> Tracks:
@@ -122,8 +127,8 @@ class Tracks:
 
     def open(self, symbol: str | None = None) -> list[Track]:
         """Return those that may still execute, in the order of their ids."""
-        found = [t for t in self.orders.values() if t.open and symbol in {None, t.order.symbol}]
-        return sorted(found, key=lambda track: track.order.client_id)
+        found = [self.orders[name] for name in sorted(self._open)]
+        return [track for track in found if symbol in {None, track.order.symbol}]
 
     def of_order(self, order_id: str) -> list[Track]:
         """Return what was sent for one order of the strategy, first to last."""
@@ -167,7 +172,7 @@ class Tracks:
     def put(self, *tracks: Track, events: Iterable[Event] = ()) -> None:
         """Write orders as they now stand."""
         self.journal.put(_writes("tracked", [_row(track) for track in tracks]), events=events)
-        self.orders |= {track.order.client_id: track for track in tracks}
+        self._stand(tracks)
 
     def take(
         self,
@@ -188,9 +193,16 @@ class Tracks:
             _writes("holdings", held),
             events=events,
         )
-        self.orders |= {track.order.client_id: track for track in tracks}
+        self._stand(tracks)
         self.unbooked += done
         self.holdings = dict(holdings)
+
+    def _stand(self, tracks: Iterable[Track]) -> None:
+        """Remember orders as they now stand."""
+        for track in tracks:
+            name = track.order.client_id
+            self.orders[name] = track
+            (self._open.add if track.open else self._open.discard)(name)
 
     def until(self, instant: datetime) -> list[Done]:
         """Return what was executed up to an instant and is not booked."""
