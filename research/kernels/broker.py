@@ -162,9 +162,11 @@ def walk_nb(
                 gate = ac.GATE_NO_BAR
             elif gate == 0.0 and (side > 0.0 or side < 0.0) and not closes_nb(signals[sg.EXIT, k, i], side):
                 gate, shares = size_entry_nb(
-                    account, total, p, side, signals[sg.WEIGHT, k, i], price, fractional, allow_short,
+                    total, p, side, signals[sg.WEIGHT, k, i], price, fractional, allow_short,
                     decided >= trade_from,
                 )  # fmt: skip
+                if gate == 0 and not free_cash_nb(account, True) > 0.0:
+                    gate = ac.GATE_CASH
                 if gate == 0:
                     wait_nb(
                         q, shares, signals[sg.STOP, k, i], signals[sg.TARGET, k, i], signals[sg.TRAIL, k, i],

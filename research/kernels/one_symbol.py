@@ -140,7 +140,6 @@ def entry_gate_nb(p: Position, side: float, allow_short: bool, tradable: bool) -
 
 @njit
 def size_entry_nb(
-    account: Account,
     total: Totals,
     p: Position,
     side: float,
@@ -150,15 +149,13 @@ def size_entry_nb(
     allow_short: bool,
     tradable: bool,
 ) -> tuple[int, float]:
-    """Return what keeps an entry from being taken, 0 nothing, and its signed shares."""
+    """Return what keeps an entry from being sized, 0 nothing, and its signed shares; cash is not asked."""
     gate = entry_gate_nb(p, side, allow_short, tradable)
     if gate != 0:
         return gate, 0.0
     shares = whole_nb(weight * total.equity / price * NUDGE, fractional)
     if not 0.0 < shares < math.inf:
         return ac.GATE_SIZE, 0.0
-    if not free_cash_nb(account, True) > 0.0:
-        return ac.GATE_CASH, 0.0
     return 0, math.copysign(shares, side)
 
 

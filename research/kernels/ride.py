@@ -12,6 +12,8 @@ Size and protection are computed for the entries that are taken, and for no othe
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -19,26 +21,25 @@ from research.kernels import account as ac
 from research.kernels import signals as sg
 from research.kernels.account import Account
 from research.kernels.account_rows import ORDER, PENDING, POSITION, TOTALS, Position
+from research.kernels.bars import B_CLOSE, B_DIVIDEND, B_HIGH, B_LOW, B_OPEN, B_SPLIT, actions_nb
 from research.kernels.events import (
     ENTRIES,
     LONG_EXITS,
     N_LISTS,
     SHORT_EXITS,
-    actions_nb,
     end_events_nb,
     events_nb,
 )
 from research.kernels.fills import enter_nb, tighter_nb
-from research.kernels.jit import njit
+from research.kernels.jit import inlined, njit
 from research.kernels.one_symbol import (
     decide_exit_nb,
-    free_cash_nb,
     inside_bar_nb,
     open_bar_nb,
     size_entry_nb,
     wait_nb,
 )
-from research.kernels.settle import B_CLOSE, B_DIVIDEND, B_HIGH, B_LOW, B_OPEN, B_SPLIT, settle_nb
+from research.kernels.settle import settle_nb
 from research.kernels.signals import size_at_nb
 from research.kernels.sums import Sums
 
@@ -47,7 +48,7 @@ __all__ = ["cell_nb", "held_nb", "ride_nb", "ride_signals_nb"]
 _EITHER = 2.0  # the exit signal that closes a position of either sign
 
 
-@njit
+@inlined
 def held_nb(p: Position, bars: NDArray[np.float64], begin: int, end: int) -> int:
     """Hold a position through bars from `begin` in which nothing is reached and nothing decided.
 
@@ -62,29 +63,50 @@ def held_nb(p: Position, bars: NDArray[np.float64], begin: int, end: int) -> int
     begin, end : int
         Bars, of which none closes by signal, or has a split or a dividend that is paid.
     """
-    i = begin
+    i, stop = begin, end
     long = p.qty > 0.0
-    protect, target, trail, peak, held, limit = p.protect, p.target, p.trail, p.peak, p.held, p.limit
-    while i < end:
-        price, high, low = bars[B_OPEN, i], bars[B_HIGH, i], bars[B_LOW, i]
-        if long:
+    protect, target, trail, peak = p.protect, p.target, p.trail, p.peak
+    if p.limit - p.held <= end - begin:  # of whole bars; NaN is no limit
+        stop = begin + max(0, math.ceil(p.limit - p.held) - 1)
+    if long and protect >= peak * (1.0 - trail):
+        # A high below the peak gives no tighter stop then, so nobody asks which it is and guesses wrong.
+        while i < stop:
+            price, high, low = bars[B_OPEN, i], bars[B_HIGH, i], bars[B_LOW, i]
             if protect >= price or price >= target or low <= protect or high >= target:
                 break
-        elif protect <= price or price <= target or high >= protect or low <= target:
-            break
-        if held + 1.0 >= limit:
-            break
-        held += 1.0
-        if trail == trail:
+            nearer = high * (1.0 - trail)
+            protect = nearer if nearer > protect else protect
+            peak = high if high > peak else peak
+            i += 1
+    elif not long and protect <= peak * (1.0 + trail):
+        while i < stop:
+            price, high, low = bars[B_OPEN, i], bars[B_HIGH, i], bars[B_LOW, i]
+            if protect <= price or price <= target or high >= protect or low <= target:
+                break
+            nearer = low * (1.0 + trail)
+            protect = nearer if nearer < protect else protect
+            peak = low if low < peak else peak
+            i += 1
+    else:
+        # No trailing stop, or one that a split has moved by a rounding.
+        while i < stop:
+            price, high, low = bars[B_OPEN, i], bars[B_HIGH, i], bars[B_LOW, i]
             if long:
-                if high > peak:
-                    peak = high
-                    protect = tighter_nb(1.0, protect, high * (1.0 - trail))
-            elif low < peak:
-                peak = low
-                protect = tighter_nb(-1.0, protect, low * (1.0 + trail))
-        i += 1
-    p.protect, p.peak, p.held = protect, peak, held
+                if protect >= price or price >= target or low <= protect or high >= target:
+                    break
+            elif protect <= price or price <= target or high >= protect or low <= target:
+                break
+            if trail == trail:
+                if long:
+                    if high > peak:
+                        peak = high
+                        protect = tighter_nb(1.0, protect, high * (1.0 - trail))
+                elif low < peak:
+                    peak = low
+                    protect = tighter_nb(-1.0, protect, low * (1.0 + trail))
+            i += 1
+    p.protect, p.peak = protect, peak
+    p.held += i - begin
     return i
 
 
@@ -103,7 +125,7 @@ def ride_signals_nb(
     account : Account
         Of one symbol, with cash and nothing else; changed in place.
     bars : (N_BARS, T) float64
-        Rows of `settle.BARS`, without a gap.
+        Rows of `bars.BARS`, without a gap.
     signals : (N_SIGNALS, T) float64
     execution : (N_EXECUTION,) float64
     orders : (2·T, N_ORDER) float64
@@ -113,7 +135,7 @@ def ride_signals_nb(
     actions, events = np.empty(n_bars + 1, dtype=np.int32), np.empty((N_LISTS, n_bars + 1), dtype=np.int32)
     counts = np.zeros(N_LISTS, dtype=np.int64)
     actions_nb(bars, execution, actions)
-    events_nb(signals, 0, events, counts)
+    events_nb(signals, np.arange(n_bars).astype(np.int32), events, counts)
     end_events_nb(events, counts, n_bars)
     none = np.empty(0)
     return ride_nb(account, bars, actions, events, np.empty((0, 0)), none, signals, execution, orders)
@@ -136,7 +158,7 @@ def ride_nb(
     Parameters
     ----------
     actions : (T + 1,) int32
-        From `events.actions_nb`.
+        From `bars.actions_nb`.
     events : (N_LISTS, T + 1) int32
         From `events.events_nb`, ended.
     shared : (K, T) float64
@@ -181,12 +203,11 @@ def ride_nb(
                 total, 0, p, q, bars[B_OPEN, i], bars[B_SPLIT, i], bars[B_DIVIDEND, i], slippage, commission,
                 fractional, dividends, records[n, 0],
             )  # fmt: skip
-            if q.qty != 0.0:
-                free = free_cash_nb(account, False)
-                if enter_nb(
-                    total, 0, p, q, bars[B_OPEN, i], free, slippage, commission, fractional, records[n, 0]
-                ):
-                    n += 1
+            # Of one symbol only a flat account enters, and all of its cash is free.
+            if q.qty != 0.0 and enter_nb(
+                total, 0, p, q, bars[B_OPEN, i], total.cash, slippage, commission, fractional, records[n, 0]
+            ):
+                n += 1
             if p.qty != 0.0:
                 n += inside_bar_nb(
                     total, 0, p, q, bars[B_OPEN, i], bars[B_HIGH, i], bars[B_LOW, i], slippage, commission,
@@ -214,10 +235,9 @@ def ride_nb(
                 p.mark = bars[B_CLOSE, i]
                 total.equity = total.cash
                 _, shares = size_entry_nb(
-                    account, total, p, side, sized[sg.WEIGHT, at], bars[B_CLOSE, i], fractional,
-                    allow_short, True,
-                )  # fmt: skip
-                if shares != 0.0:
+                    total, p, side, sized[sg.WEIGHT, at], bars[B_CLOSE, i], fractional, allow_short, True
+                )
+                if shares != 0.0 and total.cash > 0.0:
                     wait_nb(
                         q, shares, sized[sg.STOP, at], sized[sg.TARGET, at], sized[sg.TRAIL, at],
                         sized[sg.LIMIT, at], float(i),
@@ -260,4 +280,4 @@ def cell_nb(
     account.positions[:] = blank.positions
     account.pending[:] = blank.pending
     n = ride_nb(account, bars, actions, events, shared, params, sized, execution, orders)
-    settle_nb(orders, 0, n, blank.totals[ac.A_CASH], bars, execution, sums, equity)
+    settle_nb(orders, 0, n, blank.totals[ac.A_CASH], bars, actions, execution, sums, equity)

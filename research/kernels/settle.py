@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from research.kernels import account as ac
 from research.kernels.account_rows import PENDING, POSITION, TOTALS
+from research.kernels.bars import B_CLOSE, B_DIVIDEND, B_OPEN, B_SPLIT, actions_nb
 from research.kernels.fills import corporate_nb, pay_nb
 from research.kernels.jit import njit
 from research.kernels.sums import (
@@ -27,11 +28,7 @@ from research.kernels.sums import (
     trip_nb,
 )
 
-__all__ = ["BARS", "hold_nb", "settle_all_nb", "settle_nb"]
-
-# Rows of one symbol's bars, (N_BARS, T), in one array, since each array costs a kernel's caller time.
-BARS = ("open", "high", "low", "close", "split", "dividend")
-B_OPEN, B_HIGH, B_LOW, B_CLOSE, B_SPLIT, B_DIVIDEND = range(6)
+__all__ = ["hold_nb", "settle_all_nb", "settle_nb"]
 
 
 @njit
@@ -41,6 +38,7 @@ def settle_nb(
     end: int,
     capital: float,
     bars: NDArray[np.float64],
+    actions: NDArray[np.int32],
     execution: NDArray[np.float64],
     sums: Sums,
     equity: NDArray[np.float64],
@@ -54,7 +52,9 @@ def settle_nb(
     capital : float
         USD at its first bar.
     bars : (N_BARS, T) float64
-        The symbol's own bars, without a gap, in the rows of `BARS`: raw USD, ratios, USD a share.
+        The symbol's own bars, without a gap, in the rows of `bars.BARS`: raw USD, ratios, USD a share.
+    actions : (T + 1,) int32
+        From `bars.actions_nb`.
     execution : (N_EXECUTION,) float64
     sums : row of SUMS
         Zeros; written.
@@ -114,22 +114,13 @@ def settle_nb(
         i += 1
         if p.qty != 0.0:
             # Until the next order, split or paid dividend the account only holds.
-            until = calm_nb(bars, dividends, i, int(orders[k, ac.O_BAR]) if k < end else n_bars)
+            until = min(actions[i], int(orders[k, ac.O_BAR]) if k < end else n_bars)
             marks_nb(sums, total.cash, p.qty, close, i, until)
             if equity.size > 0:
                 for j in range(i, until):
                     equity[j] = total.cash + p.qty * close[j]
             i = until
     finish_nb(sums)
-
-
-@njit
-def calm_nb(bars: NDArray[np.float64], dividends: bool, begin: int, end: int) -> int:
-    """Return the first of the bars begin … end − 1 with a split, or a dividend that is paid, or `end`."""
-    for i in range(begin, end):
-        if bars[B_SPLIT, i] != 1.0 or (dividends and bars[B_DIVIDEND, i] != 0.0):
-            return i
-    return end
 
 
 @njit
@@ -148,9 +139,10 @@ def settle_all_nb(
     sums : (C, N_SUMS) float64
         Zeros; written.
     """
-    rows, none = sums.view(SUMS), np.empty(0)
+    rows, none, actions = sums.view(SUMS), np.empty(0), np.empty(bars.shape[1] + 1, dtype=np.int32)
+    actions_nb(bars, execution, actions)
     for c in range(rows.shape[0]):
-        settle_nb(orders, starts[c], starts[c + 1], capital, bars, execution, rows[c, 0], none)
+        settle_nb(orders, starts[c], starts[c + 1], capital, bars, actions, execution, rows[c, 0], none)
 
 
 @njit

@@ -16,10 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from research.errors import BudgetError
-from research.features.catalogue import Feature
 from research.simulation.figures import FIGURES
 from research.simulation.lanes import Lane
-from research.simulation.needs import spoken
+from research.simulation.needs import Rows, spoken
 from research.simulation.study import Study
 
 __all__ = ["Chunk", "Done", "Failure", "groups", "plan", "run_chunk"]
@@ -40,7 +39,7 @@ class Chunk:
     """Cells in ascending order, and the rows that are held while they run."""
 
     cells: I64
-    rows: tuple[Feature, ...]
+    rows: Rows
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,22 +86,22 @@ def plan(study: Study, memory_mb: float, todo: I64, most: int | None = None) -> 
     out: list[Chunk] = []
     held = max(1.0, min(_FEATURE_SHARE * budget / feature, executor.most_features))
     for group, rows in groups(study, todo, held):
-        size = int(min((budget - len(rows) * feature) // account, most))
+        size = int(min((budget - rows.distinct * feature) // account, most))
         if size < 1:
-            need = (_RESERVE + said + len(rows) * feature + account) / _MB
+            need = (_RESERVE + said + rows.distinct * feature + account) / _MB
             raise BudgetError(
-                f"one cell needs {need:.1f} MB ({len(rows)} features of {len(study.symbols)} symbols and an "
-                f"account of {bars} bars), `memory_mb` was {memory_mb:g}; raise it or shorten the span"
+                f"one cell needs {need:.1f} MB ({rows.distinct} features of {len(study.symbols)} symbols and "
+                f"an account of {bars} bars), `memory_mb` was {memory_mb:g}; raise it or shorten the span"
             )
         out += [Chunk(group[i : i + size], rows) for i in range(0, len(group), size)]
     return out
 
 
-def groups(study: Study, todo: I64, most: float) -> Iterator[tuple[I64, tuple[Feature, ...]]]:
+def groups(study: Study, todo: I64, most: float) -> Iterator[tuple[I64, Rows]]:
     """Group the cells whose features are made of no more than `most` rows; one alone may need more."""
     reads = study.reads.take(todo)
     rows = reads.rows()
-    if len(rows) <= most:
+    if rows.distinct <= most:
         if todo.size:
             yield todo, rows
         return
@@ -111,13 +110,13 @@ def groups(study: Study, todo: I64, most: float) -> Iterator[tuple[I64, tuple[Fe
         if case == last:
             continue
         last = case
-        own = reads.lists.rows_of(np.array([case]))
+        own = np.union1d(*reads.lists.rows_of(np.array([case])))
         both = np.union1d(known, own)
         if i > begin and both.size > most:
-            yield todo[begin:i], tuple(reads.lists.rows[k] for k in known.tolist())
+            yield todo[begin:i], reads[begin:i].rows()
             begin, both = i, own
         known = both
-    yield todo[begin:], tuple(reads.lists.rows[k] for k in known.tolist())
+    yield todo[begin:], reads[begin:].rows()
 
 
 def run_chunk(study: Study, chunk: Chunk, told: Callable[[float], None] | None = None) -> Done:

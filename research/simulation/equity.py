@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from research.evidence.moments import Moments
 from research.execution import Execution
+from research.kernels.bars import actions_nb
 from research.kernels.settle import settle_nb
 from research.kernels.sums import N_SUMS, SUMS
 from research.simulation.chunks import groups
@@ -65,10 +66,12 @@ def settled(orders: Orders, lane: Lane, execution: Execution, capital: float) ->
     """
     rows, starts = orders
     rules, bars = execution.as_array(), lane.rows
+    actions = np.empty(len(lane) + 1, dtype=np.int32)
+    actions_nb(bars, rules, actions)
     out = np.empty((starts.size - 1, len(lane)))
     for c in range(len(out)):
         sums = np.zeros((1, N_SUMS)).view(SUMS)
-        settle_nb(rows, starts[c], starts[c + 1], capital, bars, rules, sums[0, 0], out[c])
+        settle_nb(rows, starts[c], starts[c + 1], capital, bars, actions, rules, sums[0, 0], out[c])
     return out.T
 
 

@@ -31,9 +31,12 @@ from research.evidence.moments import Moments
 from research.evidence.trials import SKETCH, places
 from research.execution import Execution
 from research.kernels import account as ac
+from research.kernels import codes as do
 from research.kernels import signals as sg
 from research.kernels import trials
 from research.kernels.account import Account, copy_account, empty_orders, new_account
+from research.kernels.bars import actions_nb
+from research.kernels.compared import HELD
 from research.kernels.ride import ride_signals_nb
 from research.kernels.settle import settle_nb
 from research.kernels.sums import N_SUMS, SUMS
@@ -42,7 +45,8 @@ from research.simulation.figures import Orders, figures_of, of_one, year
 from research.simulation.lanes import Cells, Lane
 from research.simulation.vectorbt_arrays import share_units
 from research.simulation.with_vectorbt import FILL, VectorbtRun
-from research.strategies.groups import groups_nb, number_of
+from research.strategies.asked import is_rare, number_of
+from research.strategies.groups import groups_nb
 
 __all__ = ["FusedExecutor"]
 
@@ -148,12 +152,14 @@ class FusedExecutor:
         """Return the calls that run all cells, group by group."""
         number, held = number_of(cells.rule), lane.features
         lists, which = cells.reads.lists, cells.reads.case
-        matrix, places = held.matrix, held.places([row.name for row in lists.rows])
-        absent = [lists.rows[k].name for k in lists.rows_of(which).tolist() if places[k] < 0]
-        if absent:
-            raise KeyError(f"the lane must hold {absent[0]} before its cells are run")
-        recipes = lists.recipes.copy()
-        recipes[:, 2:] = places[recipes[:, 2:]]
+        recipes, names = lists.recipes.copy(), [row.name for row in lists.rows]
+        for code, used in zip((HELD, do.CROSS), lists.rows_of(which), strict=True):
+            places, alike = held.places(names, code), (recipes[:, 0] == do.CROSS) == (code == do.CROSS)
+            if (places[used] < 0).any():
+                raise KeyError(
+                    f"the lane must hold {names[used[places[used] < 0][0]]} before its cells are run"
+                )
+            recipes[alike, 2:] = places[recipes[alike, 2:]]
         lengths = np.diff(lists.starts)
         calls: list[Callable[[], None]] = []
         for length in np.unique(lengths[which]):
@@ -162,7 +168,8 @@ class FusedExecutor:
             reads = lists.flat[np.repeat(alike, lengths)].reshape(-1, length)
             order, starts = _grouped(cells.vectors, which, np.flatnonzero(alike[which]))
             given = (
-                number, matrix, held.lead, recipes, reads, cells.vectors, order, starts,
+                number, is_rare(cells.rule, recipes[reads, 0]), *held.matrices, held.lead, recipes, reads,
+                cells.vectors, order, starts,
                 (np.cumsum(alike) - 1)[which[order[starts[:-1]]]],
             )  # fmt: skip
             rest = (self._blank, lane.rows, self._rules, *ran[:2], bucket, sign, *ran[2:])
@@ -177,11 +184,12 @@ class FusedExecutor:
         """Run some cells whose models have spoken: these lower the weight, so each is sized by itself."""
         orders, equity = empty_orders(len(lane), 1), np.empty(len(lane))
         bars, rules = lane.rows, self._rules
-        sums = ran.sums.view(SUMS)
+        sums, actions = ran.sums.view(SUMS), np.empty(len(lane) + 1, dtype=np.int32)
+        actions_nb(bars, rules, actions)
         for c in part:
             chosen = np.ascontiguousarray(lane.signals(cells[c : c + 1])[:, 0])
             n = ride_signals_nb(copy_account(self._blank), bars, chosen, rules, orders)
-            settle_nb(orders, 0, n, self._capital, bars, rules, sums[c, 0], equity)
+            settle_nb(orders, 0, n, self._capital, bars, actions, rules, sums[c, 0], equity)
             if len(ran.returns):
                 returns_nb(equity, self._capital, ran.returns[c])
             if len(ran.moments):

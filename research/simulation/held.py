@@ -1,7 +1,8 @@
 """The rows that a lane holds, and the features that compare two of them, made when asked for.
 
-In: rows by name. Out: a feature as an array, or all rows side by side with the places of some of them, from
-which `research.kernels.compared` makes features.
+In: rows by name; of those that are only ever compared for a crossing, how they stand among each other. Out: a
+feature as an array, or all rows side by side with the places of some of them, from which
+`research.kernels.compared` makes features.
 """
 
 from __future__ import annotations
@@ -12,12 +13,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from research.features.compared import recipe
+from research.kernels import codes as do
 from research.kernels.compared import HELD, compare_nb
 
 __all__ = ["Held"]
 
 F64 = NDArray[np.float64]
 I64 = NDArray[np.int64]
+U16 = NDArray[np.uint16]
+Matrices = tuple[F64, U16]
 
 
 class Held:
@@ -29,50 +33,71 @@ class Held:
     lead : int
         Bars of the rows before the first that may trade: what crosses on a bar was on the other side on the
         bar before.
-    whole : (R, lead + T) float64, C-contiguous, optional
-        The rows side by side, where they are that already.
+    standing : mapping of str to (lead + T,) uint16
+        Places of rows among each other (`research.kernels.standing`), of which crossings are made.
     """
 
     def __init__(
-        self, rows: Mapping[str, F64] | None = None, lead: int = 0, whole: F64 | None = None
+        self, rows: Mapping[str, F64] | None = None, lead: int = 0, standing: Mapping[str, U16] | None = None
     ) -> None:
         self.rows: Mapping[str, F64] = {}
+        self.standing: Mapping[str, U16] = {}
         self._own: dict[str, F64] = {}
-        self.change(rows or {}, lead, whole)
+        self.change(rows or {}, lead, standing)
 
-    def change(self, rows: Mapping[str, F64], lead: int, whole: F64 | None = None) -> None:
+    def change(self, rows: Mapping[str, F64], lead: int, standing: Mapping[str, U16] | None = None) -> None:
         """Hold these rows and no others."""
         kept = {name for name, row in rows.items() if self.rows.get(name) is row}
         self._own = {name: self._own[name] if name in kept else row[lead:] for name, row in rows.items()}
-        self.rows, self.lead, self._whole = rows, lead, whole
+        self.rows, self.lead, self.standing = rows, lead, standing or {}
+        self._matrices: Matrices | None = None
 
     def __getitem__(self, name: str) -> F64:
         made = recipe(name)
         if made.code == HELD:
             return self._own[made.rows[0].name]
-        one, other = (self.rows[row.name] for row in made.rows)
-        out = np.empty((1, one.size - self.lead))
-        numbers = np.array([made.code, made.param, 0, 1])
-        compare_nb(numbers, np.stack([one, other]), self.lead, 0, out, 0)
+        names = [row.name for row in made.rows]
+        rows, standing = np.empty((0, 0)), np.empty((0, 0), dtype=np.uint16)
+        if made.code == do.CROSS:
+            standing = np.stack([self.standing[one] for one in names])
+        else:
+            rows = np.stack([self.rows[one] for one in names])
+        out = np.empty((1, max(rows.shape[1], standing.shape[1]) - self.lead))
+        compare_nb(np.array([made.code, made.param, 0, 1]), rows, standing, self.lead, 0, out, 0)
         feature: F64 = out[0]
         return feature
 
     @property
-    def matrix(self) -> F64:
-        """The rows, (R, lead + T), in their order; the only copy that is kept."""
-        if self._whole is None:
-            whole = np.stack(list(self.rows.values()))
-            self.change(dict(zip(self.rows, whole, strict=True)), self.lead, whole)
-            return whole
-        return self._whole
+    def matrices(self) -> Matrices:
+        """The rows, (R, lead + T), and those that stand, (S, lead + T); no second copy is kept.
 
-    def places(self, names: Sequence[str]) -> I64:
-        """Return where in `matrix` some rows are; −1 if one is not held."""
-        place = {name: k for k, name in enumerate(self.rows)}
+        Of a kind that has no row, the matrix is (0, 0).
+        """
+        if self._matrices is not None:
+            return self._matrices
+        none = np.empty((0, 0))
+        rows = np.stack(list(self.rows.values())) if self.rows else none
+        standing = np.stack(list(self.standing.values())) if self.standing else none.astype(np.uint16)
+        self.take(tuple(self.rows), rows, tuple(self.standing), standing, self.lead)
+        return rows, standing
+
+    def take(self, rows: Sequence[str], values: F64, standing: Sequence[str], places: U16, lead: int) -> None:
+        """Hold the rows of two matrices by these names, and no others."""
+        self.change(dict(zip(rows, values, strict=True)), lead, dict(zip(standing, places, strict=True)))
+        self._matrices = values, places
+
+    def places(self, names: Sequence[str], code: int) -> I64:
+        """Return where in its matrix the rows of features by that code are; −1 if one is not held."""
+        held: Mapping[str, object] = self.standing if code == do.CROSS else self.rows
+        place = {name: k for k, name in enumerate(held)}
         return np.array([place.get(name, -1) for name in names], dtype=np.int64)
 
     def cut(self, begin: int, end: int) -> Held:
         """Return the features of bars begin … end − 1, of each the very values."""
         lead = min(1, self.lead + begin)
-        first = self.lead + begin - lead
-        return Held({name: row[first : self.lead + end] for name, row in self.rows.items()}, lead)
+        part = slice(self.lead + begin - lead, self.lead + end)
+        return Held(
+            {name: row[part] for name, row in self.rows.items()},
+            lead,
+            {name: row[part] for name, row in self.standing.items()},
+        )

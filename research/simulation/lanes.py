@@ -19,14 +19,12 @@ from numpy.typing import NDArray
 
 from research.data import Panel
 from research.errors import NotEnoughHistory
-from research.features.catalogue import Feature
-from research.features.compared import recipe
-from research.features.matrix import FeatureStream
-from research.kernels.settle import BARS
+from research.kernels.bars import BARS
 from research.kernels.signals import N_SIGNALS
 from research.request import Prepared, Request
+from research.simulation.computed import AT_ONCE, computed
 from research.simulation.held import Held
-from research.simulation.needs import Reads
+from research.simulation.needs import Reads, Rows
 from research.strategies import Strategy
 
 __all__ = ["Cells", "Lane", "Lanes", "Words", "lay_out"]
@@ -174,45 +172,51 @@ class Lanes:
     def feature_bytes(self) -> int:
         """Return the memory that one row takes while it is computed and kept."""
         kept = 2 * sum(len(lane) for lane in self.lanes)  # twice while rows of another chunk are kept
-        return 8 * (len(self.panel) * len(self.panel.symbols) + kept)
+        return 8 * (min(len(self.panel), AT_ONCE) * len(self.panel.symbols) + kept)
 
     def hold(self, names: Iterable[str]) -> None:
         """Compute those rows of the features that no lane holds yet, in one pass, and drop the others."""
-        self.hold_rows(row for name in names for row in recipe(name).rows)
+        self.hold_rows(Rows.of(names))
 
-    def hold_rows(self, rows: Iterable[Feature]) -> None:
-        """Do what `hold` does for features that are made of these rows."""
-        wanted = {row.name: row for row in rows}
-        held = self.lanes[0].features.rows
-        missing = [row for name, row in wanted.items() if name not in held]
-        if not missing and len(wanted) == len(held):
+    def hold_rows(self, rows: Rows) -> None:
+        """Do what `hold` does for features that are made of these rows.
+
+        How rows stand among each other says nothing of one more: then all of these are computed again.
+        """
+        held = self.lanes[0].features
+        names, standing = [row.name for row in rows.values], [row.name for row in rows.standing]
+        missing = [row for row in rows.values if row.name not in held.rows]
+        stand = list(rows.standing) if set(standing) - set(held.standing) else []
+        same = len(names) == len(held.rows) and bool(standing) == bool(held.standing)
+        if same and not missing and not stand:
             return
-        values = FeatureStream(self.panel.symbols, missing).advance(self.panel) if missing else np.empty(0)
-        if len(missing) == len(wanted) and len(self.panel) == self.lanes[0].own_bars and len(self.lanes) == 1:
-            # One symbol, all of whose rows are new: what was computed is what is held.
-            (lane,) = self.lanes
-            whole = values[:, self.panel.symbols.index(lane.symbol)]
-            if whole.flags.c_contiguous:
-                lane.features.change(dict(zip(wanted, whole, strict=True)), lane.own_bars - len(lane), whole)
-                return
-        new = {row.name: k for k, row in enumerate(missing)}
         column = {symbol: n for n, symbol in enumerate(self.panel.symbols)}
-        for lane in self.lanes:
-            at, n, kept = self._rows[lane.symbol], column[lane.symbol], lane.features.rows
-            lead = lane.lead
-            made = {
-                name: values[new[name], n, at] if name in new else _last(kept[name], at.size)
-                for name in wanted
-            }
-            lane.features.change(made, lead)
+        places = [(column[lane.symbol], self._rows[lane.symbol]) for lane in self.lanes]
+        made = computed(self.panel, places, missing, stand)
+        for lane, (values, places_of) in zip(self.lanes, made, strict=True):
+            kept = lane.features
+            if stand and len(missing) == len(names):
+                kept.take(names, values, standing, places_of, lane.lead)
+                continue
+            new = dict(zip([row.name for row in missing], values, strict=True))
+            stood = (
+                dict(zip(standing, places_of, strict=True)) if stand else kept.standing if standing else {}
+            )
+            size = lane.lead + len(lane)
+            kept.change(
+                {name: new[name] if name in new else _last(kept.rows[name], size) for name in names},
+                lane.lead,
+                stood,
+            )
 
-    def small(self, rows: Sequence[Feature], n_bars: int) -> Lane:
+    def small(self, rows: Rows, n_bars: int) -> Lane:
         """Return the first bars of the first lane, with rows of bars that are as few."""
         lane = replace(self.lanes[0].head(n_bars), own_bars=n_bars)
-        block = self.panel[: len(lane)]
-        values = FeatureStream(block.symbols, rows).advance(block)
-        held = dict(zip([row.name for row in rows], values[:, 0], strict=True))
-        return replace(lane, features=Held(held, 0))
+        made = computed(self.panel[: len(lane)], [(0, np.arange(len(lane)))], rows.values, rows.standing)
+        held = Held()
+        ((values, places),) = made
+        held.take([row.name for row in rows.values], values, [row.name for row in rows.standing], places, 0)
+        return replace(lane, features=held)
 
 
 def _last(row: F64, size: int) -> F64:

@@ -7,11 +7,11 @@ feature a recipe of rows. Names are made only for those who ask for them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain
-from typing import overload
+from typing import NamedTuple, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,15 +19,45 @@ from numpy.typing import NDArray
 from research.errors import BadValue, UnknownName
 from research.features.catalogue import Feature
 from research.features.compared import pairs, recipe
+from research.kernels import codes as do
 from research.simulation.choices import Point, answers, cases
 from research.simulation.grid import Grid
 from research.strategies import Strategy
 from research.strategies.base import SHARED_FEATURES
 from research.strategies.declared import Names
 
-__all__ = ["Lists", "Needs", "Reads", "needs", "spoken"]
+__all__ = ["Lists", "Needs", "Reads", "Rows", "needs", "spoken"]
 
 I64 = NDArray[np.int64]
+
+
+class Rows(NamedTuple):
+    """The rows that features are made of.
+
+    Attributes
+    ----------
+    values : tuple of Feature
+        Those whose values are read.
+    standing : tuple of Feature
+        Those that are compared for a crossing, which asks how they stand among each other and no more.
+    """
+
+    values: tuple[Feature, ...]
+    standing: tuple[Feature, ...]
+
+    @property
+    def distinct(self) -> int:
+        """How many rows these are."""
+        return len({row.name for row in (*self.values, *self.standing)})
+
+    @classmethod
+    def of(cls, names: Iterable[str]) -> Rows:
+        """Return those of some features."""
+        values, standing = dict[str, Feature](), dict[str, Feature]()
+        for name in names:
+            made = recipe(name)
+            (standing if made.code == do.CROSS else values).update({row.name: row for row in made.rows})
+        return cls(tuple(values.values()), tuple(standing.values()))
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,11 +98,16 @@ class Lists:
             self._named[k] = tuple(self.names[f] for f in self.flat[self.starts[k] : self.starts[k + 1]])
         return self._named[k]
 
-    def rows_of(self, lists: I64) -> I64:
-        """Return which rows some lists are made of, ascending."""
+    def rows_of(self, lists: I64) -> tuple[I64, I64]:
+        """Return which rows some lists read by their values, and which by how they stand, ascending."""
         chosen = np.zeros(len(self.starts) - 1, dtype=np.bool_)
         chosen[lists] = True
-        features = self.flat[np.repeat(chosen, np.diff(self.starts))]
+        read = np.zeros(len(self.recipes), dtype=np.bool_)
+        read[self.flat[np.repeat(chosen, np.diff(self.starts))]] = True
+        crossing = self.recipes[:, 0] == do.CROSS
+        return self._marked(read & ~crossing), self._marked(read & crossing)
+
+    def _marked(self, features: NDArray[np.bool_]) -> I64:
         used = np.zeros(len(self.rows), dtype=np.bool_)
         used[self.recipes[features, 2]] = used[self.recipes[features, 3]] = True
         return np.flatnonzero(used)
@@ -116,9 +151,11 @@ class Reads(Sequence[tuple[str, ...]]):
         """Return some cells."""
         return Reads(self.lists, self.case[cells])
 
-    def rows(self) -> tuple[Feature, ...]:
+    def rows(self) -> Rows:
         """Return the rows that their features are made of."""
-        return tuple(self.lists.rows[k] for k in self.lists.rows_of(self.case).tolist())
+        values, standing = self.lists.rows_of(self.case)
+        rows = self.lists.rows
+        return Rows(tuple(rows[k] for k in values.tolist()), tuple(rows[k] for k in standing.tolist()))
 
 
 @dataclass(frozen=True, eq=False)

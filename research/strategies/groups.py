@@ -4,7 +4,8 @@ In: one symbol's bars and held rows, and cells ordered such that those that choo
 Out: sums, returns or moments and sketches per cell. One call runs any number of groups, since a call from
 Python costs as much as a group of one cell.
 
-Groups go in blocks, and a block goes through the bars in tiles that stay in the nearest cache: features,
+A strategy that wants something only where two rows cross is asked at these bars alone. Of any other, groups
+go in blocks, and a block goes through the bars in tiles that stay in the nearest cache: features,
 what the strategy makes of them, and what of that is an event (`research.kernels.events`). Then each cell is
 ridden by its events.
 """
@@ -14,108 +15,31 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from research.errors import BadValue
 from research.kernels import account as ac
 from research.kernels import signals as sg
 from research.kernels.account import Account
-from research.kernels.compared import compare_nb
-from research.kernels.events import N_LISTS, actions_nb, end_events_nb, events_nb
+from research.kernels.bars import actions_nb
+from research.kernels.compared import compare_nb, turns_nb
+from research.kernels.events import N_LISTS, end_events_nb
 from research.kernels.jit import njit
 from research.kernels.ride import cell_nb
 from research.kernels.sums import SUMS
 from research.kernels.trials import returns_nb, trial_nb
-from research.strategies.adaptive_momentum import ADAPTIVE_MOMENTUM, adaptive_momentum_nb
-from research.strategies.base import Strategy
-from research.strategies.ma_crossover import MA_CROSSOVER, ma_crossover_nb
+from research.strategies.asked import choose_rarely_nb, choose_tile_nb
 
-__all__ = ["groups_nb", "number_of"]
-
-# In the order of `choose_by_nb`: kernels are called by name, since one that is passed misses the cache.
-_ASKED = (ADAPTIVE_MOMENTUM, MA_CROSSOVER)
+__all__ = ["groups_nb"]
 
 _BLOCK = 8  # groups that go through the bars together
 _TILE = 512  # bars: a strategy's rows of so many fit the nearest cache
-
-
-def number_of(rule: Strategy) -> int:
-    """Return the number by which `groups_nb` knows a strategy.
-
-    Raises
-    ------
-    BadValue
-        It has none: it was not written down in this file.
-    """
-    for number, asked in enumerate(_ASKED):
-        if asked.kernel is rule.kernel:
-            return number
-    raise BadValue(
-        "without a model the fused engine runs strategies that research/strategies/groups.py names, "
-        f"was {rule.name}; "
-        'name it there, or use engine="vectorbt"'
-    )
-
-
-@njit
-def choose_by_nb(
-    number: int,
-    features: NDArray[np.float64],
-    predictions: NDArray[np.float64],
-    params: NDArray[np.float64],
-    out: NDArray[np.float64],
-) -> None:
-    """Ask the strategy of that number."""
-    if number == 0:
-        adaptive_momentum_nb(features, predictions, params, out)
-    elif number == 1:
-        ma_crossover_nb(features, predictions, params, out)
-
-
-@njit
-def choose_tile_nb(
-    number: int,
-    rows: NDArray[np.float64],
-    lead: int,
-    recipes: NDArray[np.int64],
-    reads: NDArray[np.int32],
-    vectors: NDArray[np.float64],
-    groups: NDArray[np.int64],
-    begin: int,
-    features: NDArray[np.float64],
-    predictions: NDArray[np.float64],
-    chosen: NDArray[np.float64],
-    events: NDArray[np.int32],
-    counts: NDArray[np.int64],
-) -> None:
-    """Append the events of a block of groups in one tile of bars.
-
-    Parameters
-    ----------
-    number, rows, lead, recipes, reads, vectors
-        As of `groups_nb`.
-    groups : (B, 2) int64
-        Of each group: its list of features, and one of its cells.
-    begin : int
-        The tile's first bar.
-    features, predictions, chosen : (K, M), (0, M), (N_SIGNALS, M) float64
-        Scratch of a tile of M bars.
-    events, counts : (B, N_LISTS, T + 1), (B, N_LISTS)
-        Appended to.
-    """
-    held = np.full(features.shape[0], -1)
-    for b in range(groups.shape[0]):
-        for k in range(held.size):
-            name = reads[groups[b, 0], k]
-            if name != held[k]:
-                compare_nb(recipes[name], rows, lead, begin, features, k)
-                held[k] = name
-        choose_by_nb(number, features, predictions, vectors[groups[b, 1]], chosen)
-        events_nb(chosen, begin, events[b], counts[b])
+_FEW = 64  # closes that a strategy is asked at once, where it is asked at few
 
 
 @njit
 def groups_nb(
     number: int,
+    rare: bool,
     rows: NDArray[np.float64],
+    standing: NDArray[np.uint16],
     lead: int,
     recipes: NDArray[np.int64],
     reads: NDArray[np.int32],
@@ -140,9 +64,13 @@ def groups_nb(
     Parameters
     ----------
     number : int
-        The strategy, from `number_of`.
+        The strategy, from `asked.number_of`.
+    rare : bool
+        From `asked.is_rare`.
     rows : (R, lead + T) float64
         Held rows, with `lead` bars before the first that may trade.
+    standing : (S, lead + T) uint16
+        How those that cross stand (`research.kernels.standing`).
     recipes : (M, 4) int64
         How each feature comes from them (`research.kernels.compared`).
     reads : (D, K) int32
@@ -170,15 +98,21 @@ def groups_nb(
     """
     n_bars, n_features = bars.shape[1], reads.shape[1]
     n_tiles = max(1, -(-n_bars // _TILE))
-    tile = max(1, -(-n_bars // n_tiles))
-    rest = n_bars - n_bars // tile * tile  # bars of the last tile, where it is a shorter one
+    tile = _FEW if rare else max(1, -(-n_bars // n_tiles))
+    rest = 0 if rare else n_bars - n_bars // tile * tile  # bars of the last tile, where it is a shorter one
     features, rest_features = np.empty((n_features, tile)), np.empty((n_features, rest))
     predictions, rest_predictions = np.empty((0, tile)), np.empty((0, rest))
     chosen, rest_chosen = np.empty((sg.N_SIGNALS, tile)), np.empty((sg.N_SIGNALS, rest))
+    features[:] = 0.0
+    bar, few = np.arange(n_bars).astype(np.int32), np.empty(tile, dtype=np.int32)
     shared, held = np.empty((sg.N_SHARED_FEATURES, n_bars)), np.full(sg.N_SHARED_FEATURES, -1)
     sized, orders = np.empty((sg.N_SIGNALS, 1)), np.empty((2 * n_bars, ac.N_ORDER))
-    events = np.empty((_BLOCK, N_LISTS, n_bars + 1), dtype=np.int32)
-    counts, groups = np.empty((_BLOCK, N_LISTS), dtype=np.int64), np.empty((_BLOCK, 2), dtype=np.int64)
+    together = 1 if rare else _BLOCK
+    events = np.empty((together, N_LISTS, n_bars + 1), dtype=np.int32)
+    counts, groups = np.empty((together, N_LISTS), dtype=np.int64), np.empty((together, 2), dtype=np.int64)
+    room = -(-(lead + n_bars) // 8) * 8 if rare else 0
+    sides, turned = np.empty(room, dtype=np.uint8), np.zeros(room, dtype=np.uint8)
+    turns = np.empty(room, dtype=np.int32)
     actions = np.empty(n_bars + 1, dtype=np.int32)
     actions_nb(bars, execution, actions)
     account = Account(blank.totals.copy(), blank.positions.copy(), blank.pending.copy())
@@ -186,29 +120,38 @@ def groups_nb(
     keep, judge = returns.shape[0] > 0, moments.shape[0] > 0
     equity = np.empty(n_bars if keep or judge else 0)
     records = sums.view(SUMS)
-    for at in range(first, read.size, stride * _BLOCK):
-        size = min(_BLOCK, -(-(read.size - at) // stride))
+    for at in range(first, read.size, stride * together):
+        size = min(together, -(-(read.size - at) // stride))
         for b in range(size):
             g = at + b * stride
             groups[b, 0], groups[b, 1] = read[g], order[starts[g]]
         block = groups[:size]
         counts[:] = 0
-        for begin in range(0, n_bars - rest, tile):
-            choose_tile_nb(
-                number, rows, lead, recipes, reads, vectors, block, begin, features, predictions, chosen,
-                events, counts,
+        if rare:
+            names = reads[groups[0, 0]]
+            crossing = recipes[names[n_features - 1]]
+            n_turns = turns_nb(standing[crossing[2]], standing[crossing[3]], sides, turned, turns)
+            choose_rarely_nb(
+                number, rows, standing, lead, recipes, names, vectors[groups[0, 1]], turns, n_turns, few,
+                features, predictions, chosen, events[0], counts[0],
             )  # fmt: skip
-        if rest > 0:
-            choose_tile_nb(
-                number, rows, lead, recipes, reads, vectors, block, n_bars - rest, rest_features,
-                rest_predictions, rest_chosen, events, counts,
-            )  # fmt: skip
+        else:
+            for begin in range(0, n_bars - rest, tile):
+                choose_tile_nb(
+                    number, rows, standing, lead, recipes, reads, vectors, block, bar[begin : begin + tile],
+                    features, predictions, chosen, events, counts,
+                )  # fmt: skip
+            if rest > 0:
+                choose_tile_nb(
+                    number, rows, standing, lead, recipes, reads, vectors, block, bar[n_bars - rest :],
+                    rest_features, rest_predictions, rest_chosen, events, counts,
+                )  # fmt: skip
         for b in range(size):
             end_events_nb(events[b], counts[b], n_bars)
             for k in range(held.size):
                 name = reads[groups[b, 0], k]
                 if name != held[k]:
-                    compare_nb(recipes[name], rows, lead, 0, shared, k)
+                    compare_nb(recipes[name], rows, standing, lead, 0, shared, k)
                     held[k] = name
             g = at + b * stride
             for i in range(starts[g], starts[g + 1]):

@@ -7,7 +7,8 @@ from research.execution import Execution
 from research.kernels import account as ac
 from research.kernels import signals as sg
 from research.kernels.account import empty_orders, new_account
-from research.kernels.events import N_LISTS, actions_nb, end_events_nb, events_nb
+from research.kernels.bars import actions_nb
+from research.kernels.events import N_LISTS, end_events_nb, events_nb
 from research.kernels.ride import ride_nb, ride_signals_nb
 from research.kernels.scan import scan_nb
 from research.kernels.sums import N_SUMS, SUMS, curves_nb, marks_nb
@@ -46,7 +47,8 @@ def listed(signals, sizes):
     lists, counts = np.zeros((N_LISTS, BARS + 1), dtype=np.int32), np.zeros(N_LISTS, dtype=np.int64)
     begin = 0
     for size in sizes:
-        events_nb(np.ascontiguousarray(signals[:, begin : begin + size]), begin, lists, counts)
+        at = np.arange(begin, begin + size, dtype=np.int32)
+        events_nb(np.ascontiguousarray(signals[:, begin : begin + size]), at, lists, counts)
         begin += size
     assert begin == BARS
     end_events_nb(lists, counts, BARS)

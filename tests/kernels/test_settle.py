@@ -5,6 +5,7 @@ import pytest
 
 from research.execution import Execution
 from research.kernels import account as ac
+from research.kernels.bars import actions_nb
 from research.kernels.settle import settle_all_nb, settle_nb
 from research.kernels.sums import N_SUMS, SUMS
 
@@ -21,9 +22,12 @@ def settled(orders, close, *, split=None, dividend=None, execution=None, account
     rules = (execution or Execution(dividends=False)).as_array()
     sums, alone = np.zeros((accounts, N_SUMS)), np.zeros((accounts, N_SUMS))
     equity = np.empty((accounts, close.size))
+    actions = np.empty(close.size + 1, dtype=np.int32)
+    actions_nb(bars, rules, actions)
     settle_all_nb(rows, starts, 10_000.0, bars, rules, sums)
     for c in range(accounts):
-        settle_nb(rows, starts[c], starts[c + 1], 10_000.0, bars, rules, alone.view(SUMS)[c, 0], equity[c])
+        row = alone.view(SUMS)[c, 0]
+        settle_nb(rows, starts[c], starts[c + 1], 10_000.0, bars, actions, rules, row, equity[c])
     assert sums.tobytes() == alone.tobytes()
     return sums.view(SUMS)[:, 0], equity
 
