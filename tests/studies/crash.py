@@ -2,7 +2,9 @@
 
 The fake lives here, the trader in a child (`tests.live.crash_child`) that is killed at a point and begun
 again, look by look, until the market is over; it begins again at the instant of the fake's time at which it
-was killed. The end is compared with that of a child that nobody killed.
+was killed. The end is compared with that of a child that nobody killed. Each market is lived through once
+without a kill, which counts how often each point is passed, and once for each point, killed at one of these
+times drawn by chance; markets follow until each point has been struck often enough.
 
     python -m tests.studies crash --times 50
 """
@@ -10,13 +12,14 @@ was killed. The end is compared with that of a child that nobody killed.
 from __future__ import annotations
 
 import argparse
+import json
 import random
 import statistics
 import subprocess
 import sys
 import tempfile
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 
@@ -26,9 +29,10 @@ from tests.chaos.judge import Judge
 from tests.chaos.market import market
 from tests.chaos.process import RULES
 from tests.fake_alpaca import FakeAlpaca
-from tests.live.crash_child import POINTS
+from tests.live.crash_child import COUNT, POINTS
 
 BARS = 4
+SEED = 5  # of the first market
 # After each close: to decide and send, to protect, to send again what never arrived, to protect that.
 LOOKS = tuple(timedelta(seconds=n) for n in (3, 8, 26, 31))
 
@@ -41,6 +45,7 @@ class Found:
     breaches: dict[str, int]
     examples: list[str]
     kills: int = 0
+    passed: dict[str, int] = field(default_factory=dict)
 
 
 class Child:
@@ -73,9 +78,9 @@ class Child:
         self.process.stdin.flush()
 
 
-def one(child: Child, point: str, nth: int, bars: int = BARS) -> Found:
+def one(child: Child, point: str, nth: int, bars: int = BARS, seed: int = SEED) -> Found:
     """Run a market through, killed at the `nth` time a point is passed; "" never."""
-    world = market(random.Random(5), bars, daily=False, splits=False)
+    world = market(random.Random(seed), bars, daily=False, splits=False)
     with (
         tempfile.TemporaryDirectory() as name,
         FakeAlpaca(world.bars, start=world.start, calendar=world.calendar, seed=5) as fake,
@@ -95,6 +100,7 @@ def one(child: Child, point: str, nth: int, bars: int = BARS) -> Found:
                 word = child.hear()
             assert word.startswith(("trading", "looked")), word
         child.tell("enough")
+        passed = json.loads(child.hear().removeprefix("passed ")) if point == COUNT else {}
         assert child.hear() == "ended 0"
         journal = Journal.at(Path(name) / "run.sqlite")
         tracks = Tracks.of(journal)
@@ -106,7 +112,7 @@ def one(child: Child, point: str, nth: int, bars: int = BARS) -> Found:
         )
         positions = tuple(sorted(fake.positions().items()))
         end = (tuple(done), positions, (round(fake.exchange.account.cash, 6),))
-    return Found(end, dict(judge.breaches), judge.examples, kills)
+    return Found(end, dict(judge.breaches), judge.examples, kills, passed)
 
 
 def starts(times: int) -> list[tuple[float, float]]:
@@ -127,27 +133,32 @@ def starts(times: int) -> list[tuple[float, float]]:
 def main(arguments: list[str] | None = None) -> None:
     """Kill at each point, and print what became of it."""
     parser = argparse.ArgumentParser(prog="python -m tests.studies crash")
-    parser.add_argument(
-        "--times", type=int, default=50, help="kills at each point: the first time, the second…"
-    )
+    parser.add_argument("--times", type=int, default=50, help="kills at each point")
+    parser.add_argument("--seed", type=int, default=SEED, help="of the first market")
     parser.add_argument("--starts", type=int, default=10, help="starts that are timed")
     asked = parser.parse_args(arguments)
+    kills: Counter[str] = Counter()
+    broken: Counter[str] = Counter()
     with Child() as child:
-        never = one(child, "", 0)
-        print(f"never killed: {len(never.end[0])} executions, {never.breaches or 'sound'}", flush=True)
-        total: Counter[str] = Counter()
-        for point in POINTS:
-            found = [one(child, point, nth) for nth in range(1, asked.times + 1)]
-            broken: Counter[str] = sum((Counter(run.breaches) for run in found), Counter())
-            broken["another end"] += sum(run.end != never.end for run in found)
-            kills = sum(run.kills for run in found)
-            print(f"{point:<36}{kills:>4} kills  {dict(+broken) or 'sound'}", flush=True)
-            for line in [line for run in found for line in run.examples][:3]:
-                print(f"    {line}")
-            total += broken + Counter(kills=kills)
+        for seed in range(asked.seed, asked.seed + 4 * asked.times):
+            waiting = [point for point in POINTS if kills[point] < asked.times]
+            if not waiting:
+                break
+            never = one(child, COUNT, 0, seed=seed)
+            broken += Counter(never.breaches)
+            for point in (point for point in waiting if never.passed[point]):
+                nth = random.Random(f"{seed} {point}").randint(1, never.passed[point])
+                found = one(child, point, nth, seed=seed)
+                kills[point] += found.kills
+                broken += Counter(found.breaches) + Counter({"another end": int(found.end != never.end)})
+                for line in found.examples[:3]:
+                    print(f"    market {seed}, {point}, {nth}: {line}")
+            print(f"market {seed}: {len(never.end[0])} executions, {kills.total()} kills so far", flush=True)
         child.tell("end")
+    for point in POINTS:
+        print(f"{point:<36}{kills[point]:>4} kills")
     names = ("duplicate", "lost", "unequal", "another end")
-    print(f"{total['kills']} kills  " + "  ".join(f"{name} {total[name]}" for name in names))
+    print(f"{kills.total()} kills  " + "  ".join(f"{name} {broken[name]}" for name in names))
     if asked.starts:
         clock, busy = (sorted(each) for each in zip(*starts(asked.starts), strict=True))
         for name, spans in (("by the clock", clock), ("of processor time", busy)):
