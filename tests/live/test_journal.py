@@ -245,3 +245,22 @@ def test_a_journal_that_another_program_keeps_is_told(straight, tmp_path):
         journal.tell(Event("note", "anything"))
     journal.close()
     other.close()
+
+
+def test_a_journal_that_was_never_begun_has_no_rows(tmp_path):
+    with pytest.raises(OutputError, match="is not open; begin it, or open it again"):
+        Journal.at(tmp_path / "run.sqlite").rows("SELECT 1")
+
+
+def test_a_journal_that_another_program_keeps_to_itself(straight, tmp_path):
+    path = tmp_path / "run.sqlite"
+    shutil.copy(straight, path)
+    journal = Journal.at(path, lambda place: sqlite3.connect(place, isolation_level=None, timeout=0.05))
+    journal.close()
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("PRAGMA locking_mode = EXCLUSIVE")
+    other.execute("BEGIN EXCLUSIVE")
+    with pytest.raises(OutputError, match=r"is kept by another program \(database is locked\); try again"):
+        Journal.at(path, lambda place: sqlite3.connect(place, isolation_level=None, timeout=0.05))
+    other.close()
+    Journal.at(path).close()
