@@ -143,7 +143,9 @@ class Judge:
         for name, track in tracks.orders.items():
             order = there.get(name)
             if order is None:
-                if track.order.state not in {State.NEW, State.REFUSED}:
+                # Nothing was lost of a wish to close that was withdrawn before anything was sent for it.
+                sent = track.asked or "parent" in track.fields
+                if sent and track.order.state not in {State.NEW, State.REFUSED}:
                     self.breach("lost", f"order {name} ({track.order.state}) is not at the broker")
                 continue
             ended = STATES.get(order.status, set())
