@@ -1,7 +1,8 @@
 """What every test runs under: property tests draw the same examples each time and are never timed.
 
 Sweeps write their trials into a ledger of this run, never into the user's. Test modules that need an extra
-are collected where it is installed, and named where it is not (`tests.extras`).
+are collected where it is installed, and named where it is not (`tests.extras`). No key may be read in what
+tests leave (`tests.canaries`).
 """
 
 import os
@@ -11,12 +12,18 @@ import pytest
 from hypothesis import settings
 
 from research.compiling import compile_kernels
+from tests import canaries
 from tests.extras import is_left_out, left_out
 
 pytest.register_assert_rewrite("tests.learning.learner_contract")
 
 settings.register_profile("onepath", derandomize=True, deadline=None, print_blob=True)
 settings.load_profile("onepath")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Look for keys in everything."""
+    config.pluginmanager.register(canaries, "canaries")
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
