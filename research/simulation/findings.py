@@ -25,7 +25,7 @@ class Findings:
     Attributes
     ----------
     figures : (F, C, N) float64
-        Of each of `FIGURES`, cell and symbol.
+        Of each of `FIGURES`, cell and symbol; of cells that are not finished, anything.
     finished : (C,) bool
     failed : dict of (int, int) to str
         Cell and symbol number of those that failed, and why.
@@ -33,7 +33,8 @@ class Findings:
 
     def __init__(self, study: Study) -> None:
         self.study = study
-        self.figures = np.full((len(FIGURES), len(study.grid), len(study.symbols)), np.nan)
+        # Not filled: memory that no chunk has written to takes no room yet.
+        self.figures = np.empty((len(FIGURES), len(study.grid), len(study.symbols)))
         self.finished = np.zeros(len(study.grid), dtype=np.bool_)
         self.failed: dict[tuple[int, int], str] = {}
 

@@ -42,7 +42,9 @@ from research.kernels.settle import settle_nb
 from research.kernels.sums import N_SUMS, SUMS
 from research.kernels.trials import returns_nb, trial_nb
 from research.simulation.figures import Orders, figures_of, of_one, year
+from research.simulation.held import Held
 from research.simulation.lanes import Cells, Lane
+from research.simulation.needs import Lists
 from research.simulation.vectorbt_arrays import share_units
 from research.simulation.with_vectorbt import FILL, VectorbtRun
 from research.strategies.asked import is_rare, number_of
@@ -72,7 +74,7 @@ class FusedExecutor:
     engine = "fused"
 
     def __init__(self, execution: Execution, initial_capital: float) -> None:
-        self.most_cells = 2048
+        self.most_cells = 1024
         self.most_features = 256
         self._rules = execution.as_array()
         self._capital = initial_capital
@@ -150,26 +152,20 @@ class FusedExecutor:
         self, lane: Lane, cells: Cells, ran: _Ran, bucket: I64, sign: F64
     ) -> list[Callable[[], None]]:
         """Return the calls that run all cells, group by group."""
-        number, held = number_of(cells.rule), lane.features
-        lists, which = cells.reads.lists, cells.reads.case
-        recipes, names = lists.recipes.copy(), [row.name for row in lists.rows]
-        for code, used in zip((HELD, do.CROSS), lists.rows_of(which), strict=True):
-            places, alike = held.places(names, code), (recipes[:, 0] == do.CROSS) == (code == do.CROSS)
-            if (places[used] < 0).any():
-                raise KeyError(
-                    f"the lane must hold {names[used[places[used] < 0][0]]} before its cells are run"
-                )
-            recipes[alike, 2:] = places[recipes[alike, 2:]]
-        lengths = np.diff(lists.starts)
+        number, held, lists = number_of(cells.rule), lane.features, cells.reads.lists
+        used, which = np.unique(cells.reads.case, return_inverse=True)
+        begins, lengths = lists.starts[used], lists.starts[used + 1] - lists.starts[used]
         calls: list[Callable[[], None]] = []
-        for length in np.unique(lengths[which]):
+        for length in np.unique(lengths):
             # A strategy knows its features by their place, so lists of one length run together.
             alike = lengths == length
-            reads = lists.flat[np.repeat(alike, lengths)].reshape(-1, length)
+            flat = lists.flat[begins[alike][:, None] + np.arange(length)]
+            features, numbers = np.unique(flat, return_inverse=True)
+            recipes, reads = _placed(lists, features, held), numbers.reshape(flat.shape).astype(np.int32)
             order, starts = _grouped(cells.vectors, which, np.flatnonzero(alike[which]))
             given = (
-                number, is_rare(cells.rule, recipes[reads, 0]), *held.matrices, held.lead, recipes, reads,
-                cells.vectors, order, starts,
+                number, is_rare(cells.rule, recipes[reads, 0]), *held.matrices, held.lead,
+                recipes, reads, cells.vectors, order, starts,
                 (np.cumsum(alike) - 1)[which[order[starts[:-1]]]],
             )  # fmt: skip
             rest = (self._blank, lane.rows, self._rules, *ran[:2], bucket, sign, *ran[2:])
@@ -248,6 +244,20 @@ class _Ran(NamedTuple):
     returns: F64
     moments: F64
     sketches: F64
+
+
+def _placed(lists: Lists, features: I64, held: Held) -> I64:
+    """Return the recipes of some features, (M, 4), rows by their places in the matrices that are held."""
+    recipes = lists.recipes[features]
+    for code in (HELD, do.CROSS):
+        of = (recipes[:, 0] == do.CROSS) == (code == do.CROSS)
+        rows, at = np.unique(recipes[of, 2:], return_inverse=True)
+        names = [lists.rows[k].name for k in rows.tolist()]
+        places = held.places(names, code)
+        if (places < 0).any():
+            raise KeyError(f"the lane must hold {names[int(np.argmin(places))]} before its cells are run")
+        recipes[of, 2:] = places[at.reshape(-1, 2)]
+    return recipes
 
 
 def _grouped(vectors: F64, which: I64, alike: I64) -> tuple[I64, I64]:
