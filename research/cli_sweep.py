@@ -63,7 +63,6 @@ def sweep(
     require_writable(out)
     request, bars = _request(asked, sample), asked.read()
     chunks = out / "chunks" if store is None else store
-    output_folder(out)
     swept = run_sweep(
         bars,
         request.strategy,
@@ -94,6 +93,7 @@ def sweep(
         )
     for note in swept.notes:
         typer.echo(f"note: {note}")
+    output_folder(out)
     swept.save(out)
     with replacing(out / "metrics.csv") as path:
         swept.metrics.write_csv(path)

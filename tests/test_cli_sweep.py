@@ -51,6 +51,8 @@ def test_it_writes_figures_and_manifest(tmp_path):
         (("--grid", "fsat=5"), "did you mean 'fast'"),
         (("--grid", "fast=60", "--grid", "slow=50"), "allows none of the 1 combinations"),
         (("--grid", "fast=5", "--backend", "dusk"), "dusk"),
+        (("--grid", "fast=5", "--workers", "2"), "`workers` is of a cluster"),
+        (("--grid", "fast=5", "--memory-mb", "0.5"), "`memory_mb` was 0.5; raise it"),
     ],
 )
 def test_wrong_questions_are_one_line_and_status_2(tmp_path, capsys, words, said):
@@ -59,6 +61,7 @@ def test_wrong_questions_are_one_line_and_status_2(tmp_path, capsys, words, said
     err = capsys.readouterr().err
     assert said in err
     assert err.count("\n") == 1
+    assert not list(tmp_path.glob("out*")), "a refused sweep leaves nothing behind"
 
 
 def test_after_ctrl_c_the_same_command_goes_on(tmp_path):

@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from importlib import import_module
 from typing import Any, Protocol, cast
 
@@ -79,15 +79,14 @@ class _Here:
             yield chunk, run_chunk(self._study, chunk, told)
 
 
-@contextmanager
-def _here(study: Study, address: str | None, workers: int | None) -> Iterator[Runner]:
+def _here(study: Study, address: str | None, workers: int | None) -> AbstractContextManager[Runner]:
     if address is not None or workers is not None:
         name, value = ("workers", workers) if address is None else ("address", address)
         raise BadValue(
             f"`{name}` is of a cluster, was {value!r} with the backend 'local'; choose backend='dask' or "
             "'ray', or leave it out"
         )
-    yield _Here(study)
+    return nullcontext(_Here(study))
 
 
 _LIBRARIES = {"dask": "distributed", "ray": "ray"}

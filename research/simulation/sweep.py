@@ -183,10 +183,13 @@ def sweep(
     )
     study = Study.of(request, cells, executor, bars, max_learners)
     study.warm_up()
+    plan(study, memory_mb, np.zeros(1, dtype=np.int64))
+    place = runner_named(backend, study, address, workers)
+    # What can be refused has been, so that a sweep that is leaves no folder behind.
     with ExitStack() as held:
         kept = None if store is None else held.enter_context(open_store(store, study))
         report = held.enter_context(reporting(progress, len(cells)))
-        runner = held.enter_context(runner_named(backend, study, address, workers))
+        runner = held.enter_context(place)
         swept = _run(study, runner, memory_mb, report, kept)
     return entered(swept, book)
 
