@@ -8,6 +8,8 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import polars as pl
+
 from live.alpaca import AlpacaAccount
 from live.arrivals import Arrivals
 from live.findings import Act, Policy
@@ -95,9 +97,7 @@ class Process:
         account = AlpacaAccount(self.lines[0])
         opened = open_account(
             self.request,
-            lambda: fetch(
-                self.lines[1], SYMBOLS, date(2021, 1, 1), account.clock().now, interval=frame
-            ).bars,
+            self._history,
             self.folder / "run.sqlite", mode="paper", prefix="PP-", account="paper-chaos",
             timeframe=frame, connect=quick,
         )  # fmt: skip
@@ -108,6 +108,14 @@ class Process:
             opened.runner, account, arrivals, opened.tracks, self.limits, self.habits, self.folder,
             clock=lambda broker: broker.now if self.clock is None else self.clock(),
         )  # fmt: skip
+
+    def _history(self) -> pl.DataFrame:
+        """Return the bars of the past. Nothing goes wrong yet: a slow machine takes its time."""
+        trading, data = (
+            Line(talk(self.known, 60.0), Pace(10**6, 0), 120.0) for talk in (trading_talk, data_talk)
+        )
+        now = AlpacaAccount(trading).clock().now
+        return fetch(data, SYMBOLS, date(2021, 1, 1), now, interval=self.habits.timeframe).bars
 
     def again(self) -> None:
         """End without a word, and begin anew from what is on the disk."""

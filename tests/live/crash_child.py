@@ -77,7 +77,9 @@ def trade(port: int, folder: Path) -> None:
     from tests.chaos.process import Process
 
     url = f"http://127.0.0.1:{port}"
-    process = Process(Access(SecretStr("key"), SecretStr("secret"), False, url, url), "1Min", folder)
+    known = Access(SecretStr("key"), SecretStr("secret"), False, url, url)
+    # No answer is late here but for the machine's sake, and a doubt would change how the run ends.
+    process = Process(known, "1Min", folder, patience=60.0, deadline=20.0)
     process.trader.tick()
     say(f"trading {time.monotonic() - BEGAN:.3f} {time.process_time():.3f}")
     while sys.stdin.readline().strip() == "look":
