@@ -3,7 +3,7 @@
 In: the data host, the journal. Out: blocks of one instant each, oldest first; bars that the vendor has
 corrected meanwhile; bars that were refused. A correction changes nothing that was decided: it is told.
 
-Daily bars are asked for with twelve days before them. Of shorter ones a question is wide or narrow: 120 bars
+Daily bars are asked for with twelve days before them. Of shorter ones a question is wide or narrow: 150 bars
 back at the first question of a process and of a day and after every 30 bars taken, else five bars back; each
 symbol's last bar is in both. So a correction is told at once if its bar is one of the last five, else at the
 next wide question, at most 30 bars later; what the journal holds decides which it is, never a clock here.
@@ -30,7 +30,7 @@ __all__ = ["Arrivals", "News"]
 
 # Corrections and re-based factors of so long are seen: of daily bars some sessions, of others some bars.
 _LOOK_BACK: Final = timedelta(days=12)
-_WIDE, _NARROW = 120, 5  # bars asked for again
+_WIDE, _NARROW = 150, 5  # bars asked for again: 120, and those taken between two wide questions
 _WIDE_EVERY: Final = 30  # bars taken
 _RAW: Final = ("open", "high", "low", "close", "volume")
 # By symbol and close, oldest first: `_RAW`, then the factor.

@@ -28,7 +28,7 @@ from live.risk_context import Rules
 from live.rows import Event
 from live.schedule import LENGTHS, Hours, Schedule
 from live.streams import TradeHints
-from research.errors import BadValue, UnknownName
+from research.errors import BadValue, UnknownName, Unreachable
 
 if TYPE_CHECKING:
     import polars as pl
@@ -169,10 +169,12 @@ def _begin(request: Request, wish: Wish, known: Access) -> pl.DataFrame:
     from live.alpaca import AlpacaAccount
 
     equity = account_of(AlpacaAccount(_line(known, trading=True)).account()).equity
-    if equity is not None and request.initial_capital > equity:
+    if equity is None:
+        raise Unreachable("the broker does not say what the account's equity is; try again later")
+    if request.initial_capital > equity:
         raise BadValue(
             f"--capital must be at most the account's equity, was {request.initial_capital:g} of "
-            f"{equity:.2f} USD; give --capital {math.floor(equity)}"
+            f"{equity:.2f} USD; give --capital {math.floor(equity)} or less"
         )
     return _history(request.symbols or (), wish, known)
 

@@ -6,10 +6,11 @@ and no more; what was done before shows in the tracks, so a restart goes on wher
 
 For each symbol, the first that applies:
 
-1. Its last order is in doubt, or somebody else's order is there: nothing, until that is known.
-2. An exit is wanted and can be sent now: protection is cancelled; when that has ended, the exit is sent. One
+1. Its last order is in doubt, or somebody else's order is there: nothing but 2, until that is known.
+2. An exit rests that would trade more than is held: it is cancelled.
+3. An exit is wanted and can be sent now: protection is cancelled; when that has ended, the exit is sent. One
    that ended unfilled is sent again after the next bar, under an id of that bar.
-3. Shares are to be closed that nobody here can explain: as an exit.
+   Shares that nobody here can explain, and that are to be closed, go first and in the same way.
 4. Shares are held: the protection that the kernel has in force rests at the broker, of their number.
 5. An entry is wanted, decided at the latest bar, and its open is still to come: it is sent.
 """
@@ -17,7 +18,7 @@ For each symbol, the first that applies:
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
@@ -25,6 +26,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from live.leaving import PURPOSE, again, leaving, next_name, outgrown
 from live.levels import last_price_of, levels_of, protection_of
 from live.order_states import act
 from live.orders import Leg, Order, Outcome, Status
@@ -61,6 +63,8 @@ class Plan:
         By the broker's clock.
     locked : set of str
         Symbols of which nothing may be sent.
+    positions : mapping
+        Shares at the broker, signed.
     entering : bool
         Whether entries may be sent at all: not while bars are caught up with, nor after a halt.
     """
@@ -70,6 +74,7 @@ class Plan:
     now: datetime
     is_open: bool
     locked: frozenset[str]
+    positions: Mapping[str, Decimal]
     entering: bool
 
 
@@ -101,6 +106,8 @@ class Desk:
     def serve(self, plan: Plan) -> None:
         """Do the next thing for each symbol."""
         for symbol in self._engine.symbols:
+            for track in outgrown(self._tracks, symbol, plan.positions.get(symbol, Decimal(0))):
+                self._cancel(track)
             if symbol in plan.locked:
                 continue
             orders = [order for order in self._book.open() if order.symbol == symbol]
@@ -119,7 +126,7 @@ class Desk:
     def _enter(self, order: Order, plan: Plan) -> None:
         """Send an entry once, while its open is still to come."""
         sent = self._tracks.orders.get(order.id)
-        if (sent is not None and not _again(sent)) or order.bar_close != self._engine.last_bar:
+        if (sent is not None and not again(sent)) or order.bar_close != self._engine.last_bar:
             return
         if plan.schedule.late(utc_of(order.bar_close), plan.now):
             self._tell("late", f"entry {order.id}: its open has passed, nothing is sent", order.symbol)
@@ -133,6 +140,8 @@ class Desk:
 
     def _leaves(self, symbol: str, orders: list[Order], plan: Plan) -> bool:
         """Close what is to be closed; True if nothing else is to be done for the symbol now."""
+        if leaving(self._tracks, symbol):
+            return True
         held = self._tracks.held(symbol)
         wish = self._tracks.to_close(symbol)
         if wish is not None and held == 0:
@@ -144,40 +153,25 @@ class Desk:
             return False
         if wish is not None:
             return self._leave(symbol, wish.order.client_id, Leg.FLATTEN, plan)[1]
-        leaving = next((order for order in orders if order.leg is Leg.EXIT), None)
-        if leaving is None:
+        order = next((order for order in orders if order.leg is Leg.EXIT), None)
+        if order is None:
             return False
-        said, busy = self._leave(symbol, leaving.id, Leg.EXIT, plan)
+        said, busy = self._leave(symbol, order.id, Leg.EXIT, plan)
         if said is not None and said.outcome is not Outcome.REJECTED:
-            self._stands(leaving, said)
+            self._stands(order, said)
         return busy
 
     def _leave(self, symbol: str, order_id: str, leg: Leg, plan: Plan) -> tuple[Sent | None, bool]:
-        """Take the next step out of a position, and say whether its protection must wait for it.
-
-        An order that ended unfilled is followed by one at the next bar, under an id of that bar.
-        """
+        """Take the next step out of a position, and say whether its protection must wait for it."""
         last = self._engine.last_bar
         assert last is not None  # something is held, so some bar was decided at
-        purpose = _PURPOSE[leg]
-        attempts = [t for t in self._tracks.of_order(order_id) if t.purpose is purpose]
-        if any(t.open for t in attempts):
-            return None, True
-        if attempts and _again(attempts[-1]):
-            name = attempts[-1].order.client_id
-        elif attempts or leg is Leg.FLATTEN:
-            name = self._book.id_of(symbol, last, leg)
-        else:
-            name = order_id
-        known = self._tracks.orders.get(name)
-        if known is not None and not _again(known):
-            return None, False
         held = self._tracks.held(symbol)
         shares = _whole(abs(held))
+        name = next_name(self._book, self._tracks, symbol, order_id, leg, last, shares)
         tif = _in_force(plan, shares)
-        if tif is None:
+        if name is None or tif is None:
             return None, False
-        want = Wanted(name, symbol, -1 if held > 0 else 1, shares, purpose, tif)
+        want = Wanted(name, symbol, -1 if held > 0 else 1, shares, PURPOSE[leg], tif)
         # Asked as if protection had gone: what the door would keep leaves it where it is.
         world = plan.context()
         bare = [r for r in world.resting if (r.symbol, r.purpose) != (symbol, Purpose.PROTECT)]
@@ -222,9 +216,12 @@ class Desk:
         """Cancel what protects a symbol; True while any of it may still execute."""
         resting = [t for t in self._tracks.open(symbol) if t.purpose is Purpose.PROTECT]
         for track in resting:
-            if "parent" not in track.fields and track.order.state in _CANCELLABLE:
-                self._sender.cancel(track)
+            self._cancel(track)
         return bool(resting)
+
+    def _cancel(self, track: Track) -> None:
+        if "parent" not in track.fields and track.order.state in _CANCELLABLE:
+            self._sender.cancel(track)
 
     def _protect(self, symbol: str, orders: list[Order], plan: Plan) -> None:
         """Let the protection that is in force rest at the broker."""
@@ -261,7 +258,7 @@ class Desk:
         leg = Leg.STOP if want.stop is not None else Leg.TARGET
         number = 0
         name = self._book.id_of(want.symbol, last, leg)
-        while (known := self._tracks.orders.get(name)) is not None and not _again(known):
+        while (known := self._tracks.orders.get(name)) is not None and not again(known):
             number += 1  # sized anew within a bar: an id is never used twice
             name = self._book.id_of(want.symbol, last + np.timedelta64(number, "us"), leg)
         body: dict[str, Any] = order_fields(want, name)
@@ -275,7 +272,6 @@ class Desk:
             self._book.put(now)
 
 
-_PURPOSE = {Leg.EXIT: Purpose.EXIT, Leg.FLATTEN: Purpose.FLATTEN}
 _CANCELLABLE = frozenset({State.LIVE, State.HELD, State.PARTIAL, State.REPLACING, State.CANCELLING})
 
 
@@ -290,8 +286,3 @@ def _in_force(plan: Plan, shares: Decimal) -> str | None:
         return "day"
     whole = shares == shares.to_integral_value()  # no auction takes a fraction
     return "opg" if whole and plan.schedule.opg_until(plan.now) is not None else None
-
-
-def _again(track: Track) -> bool:
-    """Say whether an order was asked for and definitely not there, so that its id may be sent again."""
-    return track.order.state is State.NEW

@@ -107,7 +107,7 @@ class Reconciled:
 
     @property
     def locked(self) -> set[str]:
-        """Symbols of which nothing may be sent now, but to flatten them."""
+        """Symbols of which nothing may be sent now."""
         doubt = {o.symbol for o in self.orders.values() if o.state in IN_DOUBT}
         held_up = {f.symbol for f in self._with(Act.LOCK) + self._with(Act.ASK)}
         return (doubt | held_up) - {""}

@@ -294,6 +294,7 @@ class Trader:
             now=picture.clock.now,
             is_open=picture.clock.is_open,
             locked=picture.locked,
+            positions=picture.positions,
             entering=current and not picture.halted,
         )
         self._desk.serve(plan)

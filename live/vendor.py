@@ -33,6 +33,7 @@ INTERVALS: Final[Mapping[str, str]] = {
 }  # fmt: skip
 _FEEDS: Final = ("iex", "sip", "delayed_sip", "otc", "boats", "overnight")
 _MOST_PAGES: Final = 10_000
+_STAMP_LENGTH: Final = len("2000-01-03T14:30:00Z")
 _FIELDS: Final = {"o": "open", "h": "high", "l": "low", "c": "close", "v": "volume"}
 _RAW: Final[dict[str, Any]] = {"symbol": pl.String, "t": pl.String, **dict.fromkeys(_FIELDS, pl.Float64)}
 
@@ -204,7 +205,8 @@ def _plain_closes(stamps: pl.Series, interval: str) -> pl.Series | None:
     if length is None:
         return None
     begins = stamps.str.strptime(pl.Datetime("us"), "%Y-%m-%dT%H:%M:%SZ", strict=False)
-    if begins.null_count() or begins.unique().sort().diff().min() != length:
+    odd = stamps.str.len_bytes() != _STAMP_LENGTH  # such as 9:3:00, which the rules refuse
+    if begins.null_count() or odd.any() or begins.unique().sort().diff().min() != length:
         return None
     return (begins + length).dt.replace_time_zone("UTC")
 

@@ -4,14 +4,14 @@ In: the account's line, what the journal knows. Out: a `Picture`; and, in the jo
 happened meanwhile. A picture is whole or there is none: whatever could not be read raises `Unreachable`.
 
 1. The clock, the account, the open orders; then the positions.
-2. Orders of ours that were not among them are asked for by their ids. One that is definitely absent, after
-   the time that a request can be under way, was never placed.
-3. If anything was missing, all is read and compared once more.
+2. If anything was missing or differs, all is read and compared once more, and orders of ours that are not
+   among the open ones are asked for by their ids. One that is definitely absent, after the time that a
+   request can be under way, was never placed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -46,6 +46,7 @@ __all__ = ["Picture", "World", "splits_of"]
 _GRACE: Final = timedelta(seconds=20)
 _PARTS: Final = 20  # of a share, at most, in a split
 _CHANGES: Final = frozenset({Act.APPLY, Act.ADOPT, Act.FLATTEN})
+_UNFILLED: Final = frozenset({State.CANCELLED, State.EXPIRED, State.REJECTED})
 _WORDS: Final = {Kind.MISSED_FILL: "executed", Kind.ORDER_MOVED: "order"}  # nothing amiss: so they come in
 _LEG_OF_PURPOSE: Final = {Leg.ENTRY: Purpose.ENTER, Leg.EXIT: Purpose.EXIT, Leg.FLATTEN: Purpose.FLATTEN}
 
@@ -94,6 +95,8 @@ class Picture:
         Symbols of which nothing may be sent now.
     halted : bool
         Whether nothing may be entered until somebody has looked.
+    positions : dict of str to Decimal
+        Shares that the broker holds, signed.
     """
 
     now: datetime
@@ -102,6 +105,7 @@ class Picture:
     findings: list[Finding] = field(default_factory=list)
     locked: frozenset[str] = frozenset()
     halted: bool = False
+    positions: Mapping[str, Decimal] = field(default_factory=dict)
 
 
 class World:
@@ -129,6 +133,7 @@ class World:
     ) -> None:
         self._account, self._tracks, self._book = account, tracks, book
         self._symbols, self._policy = symbols, policy
+        self._positions: Sequence[BrokerPosition] = ()
 
     def look(
         self,
@@ -157,7 +162,11 @@ class World:
         said = list(self._account.open_orders())
         found = self._compared(said, splits, again=False)
         if found.ask:
-            said += self._asked(found, clock.now)
+            # Positions are read anew, so orders are too: shares executed between the two would be a drift.
+            said = list(self._account.open_orders())
+            there = {order.client_id for order in flattened(said)}
+            gone = {t.order.client_id for t in self._tracks.open()} - there
+            said += self._asked(found.ask | gone, clock.now)
             found = self._compared(said, splits, again=True)
         self._write(found, said, clock.now, last_bar)
         return Picture(
@@ -167,6 +176,7 @@ class World:
             found.findings,
             self._locked(found),
             found.halted,
+            {p.symbol: p.quantity for p in self._positions if p.quantity is not None},
         )
 
     def _locked(self, found: Reconciled) -> frozenset[str]:
@@ -188,7 +198,7 @@ class World:
             if known is not None and "parent" in known.fields and order.quantity is not None:
                 # The broker sizes the legs that it made itself: as one fills, the other shrinks.
                 orders[order.client_id] = replace(known.order, quantity=order.quantity)
-        positions = self._account.positions()
+        positions = self._positions = self._account.positions()
         splits = dict(splits or {}) | splits_of(self._tracks.holdings, positions)
         return reconcile(
             orders,
@@ -202,10 +212,10 @@ class World:
             again=again,
         )
 
-    def _asked(self, found: Reconciled, now: datetime) -> list[BrokerOrder]:
+    def _asked(self, names: Set[str], now: datetime) -> list[BrokerOrder]:
         """Ask for orders by their ids; write down those that are definitely not there."""
         told: list[BrokerOrder] = []
-        for name in sorted(found.ask - {""}):
+        for name in sorted(names - {""}):
             track = self._tracks.orders.get(name)
             if track is None:
                 continue
@@ -243,12 +253,22 @@ class World:
         changed += self._to_close(found, now)
         # What changes nothing here, and comes again at each look, is told by whoever looks.
         events = [
-            Event(_WORDS.get(f.kind, str(f.kind)), _told(f), f.symbol or None)
+            Event(self._word(f, found), _told(f), f.symbol or None)
             for f in found.findings
             if f.act in _CHANGES
         ]
         if changed or done or dict(found.holdings) != self._tracks.holdings:
             self._tracks.take(changed, done, found.holdings, events)
+
+    def _word(self, finding: Finding, found: Reconciled) -> str:
+        """Return the kind of event that a finding is; that an order ended and nobody asked is no routine."""
+        known = self._tracks.orders.get(finding.client_id)
+        if finding.kind is not Kind.ORDER_MOVED or known is None:
+            return _WORDS.get(finding.kind, str(finding.kind))
+        asked = known.order.state is State.CANCELLING or "parent" in known.fields
+        wanted = known.purpose is not Purpose.PROTECT or finding.symbol in found.holdings
+        ended = found.orders[finding.client_id].state in _UNFILLED
+        return "ended" if ended and wanted and not asked else "order"
 
     def _stray(self, order: Tracked, said: BrokerOrder, parent: str | None, now: datetime) -> Track:
         """Return a track of an order that is ours and was not in the journal."""
@@ -274,12 +294,19 @@ class World:
         A drift is found once, since its shares are taken over; its order may have to wait for the market, or
         for protection to end. So the wish is written in the same transaction, and the desk serves it.
         """
+        if self._policy.drift is not Act.FLATTEN:  # nor any more
+            return [
+                replace(wish, order=act(wish.order, Happening.WITHDRAWN).order)
+                for symbol in self._symbols
+                if (wish := self._tracks.to_close(symbol)) is not None
+            ]
         wishes = []
         for symbol, shares in found.flatten.items():
             if self._tracks.to_close(symbol) is None:
                 # Its orders bear the bar's own instant.
                 instant = np.datetime64(now.astimezone(UTC).replace(tzinfo=None), "us") + 1
-                name = self._book.id_of(symbol, instant, Leg.FLATTEN)
+                while (name := self._book.id_of(symbol, instant, Leg.FLATTEN)) in self._tracks.orders:
+                    instant += 2
                 order = Tracked(name, symbol, 1 if shares > 0 else -1, abs(shares))
                 wishes.append(Track(order, "", Purpose.FLATTEN, {}, now))
         return wishes
@@ -297,6 +324,8 @@ class World:
             price = held.average if held is not None and held.average is not None else None
             if price is None and symbol in self._tracks.holdings:
                 price = self._tracks.holdings[symbol].average
+            if price is None:  # entered and sold by hand between two looks
+                price = next((d.price for d in reversed(done) if d.symbol == symbol), None)
             shares = there - booked
             if shares and price is None:
                 # Held and not in the strategy's account, they would be nobody's.

@@ -185,7 +185,8 @@ def sweep(
     study.warm_up()
     plan(study, memory_mb, np.zeros(1, dtype=np.int64))
     place = runner_named(backend, study, address, workers)
-    # What can be refused has been, so that a sweep that is leaves no folder behind.
+    # A grid, budget or backend that is refused has been, and leaves no folder behind; a cluster that nobody
+    # answers at leaves its manifest, from which the same command goes on.
     with ExitStack() as held:
         kept = None if store is None else held.enter_context(open_store(store, study))
         report = held.enter_context(reporting(progress, len(cells)))

@@ -48,7 +48,7 @@ def test_capital_that_the_account_does_not_have_is_refused(told, fake, tmp_path)
     status, out, err = told("--capital", "40001")
     assert (status, out, len(err)) == (2, [], 1)
     assert "--capital must be at most the account's equity, was 40001 of 40000.00 USD" in err[0]
-    assert err[0].endswith("give --capital 40000")
+    assert err[0].endswith("give --capital 40000 or less")
     assert not list((tmp_path / "state").rglob("adaptive_momentum.sqlite"))
     assert fake.orders() == []
     assert told()[0] == 0

@@ -124,3 +124,41 @@ def test_shares_that_nobody_can_price_are_not_taken_over(floor, fake, monkeypatc
     assert f"does not say what {own} shares of IBM cost" in text
     floor.tick()
     assert floor.tracks.held("IBM") == own > Decimal(0)
+
+
+def test_a_second_drift_within_a_bar_is_closed_as_soon(floor, fake):
+    fake.advance_to("2010-01-06T15:00")
+    for _ in range(2):
+        fake.trade_by_hand("IBM", 7.0)
+        floor.tick(times=4)
+        assert fake.positions() == {}
+    assert [t.order.state for t in closing(floor)] == [State.FILLED, State.FILLED]
+    assert wishes(floor) == [("cancelled",)] * 2
+
+
+@pytest.mark.parametrize("part", [1, 2])
+def test_an_order_that_waits_for_the_auction_goes_with_the_shares_it_was_for(floor, fake, part):
+    fake.advance_to(CLOSED)
+    fake.trade_by_hand("IBM", 7.0)
+    floor.tick(times=3)
+    (order,) = [o for o in fake.orders() if o.open]
+    assert order.time_in_force == "opg"
+    fake.advance_to("2010-01-06T02:00")
+    fake.trade_by_hand("IBM", -(fake.positions()["IBM"] // part))
+    floor.tick(times=3)
+    assert order.status == "canceled"
+    floor.tick("2010-01-06T14:30:20", times=3)
+    assert fake.positions() == {}  # never short
+
+
+def test_a_wish_ends_with_the_policy_that_made_it(floor, fake):
+    fake.advance_to("2010-01-05T22:00")
+    fake.trade_by_hand("IBM", 7.0)
+    floor.tick()
+    held = fake.positions()["IBM"]
+    floor.habits = {"policy": Policy(drift=Act.ADOPT)}
+    floor.reopen()
+    floor.tick(CLOSED, times=3)
+    floor.tick("2010-01-06T14:30:20", times=2)
+    assert wishes(floor) == [("cancelled",)]
+    assert fake.positions() == {"IBM": held}
