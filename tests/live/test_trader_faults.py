@@ -88,7 +88,7 @@ def test_an_order_that_the_broker_ends_is_told_and_planned_anew_at_the_next_bar_
         it.fake.fault("order", kind)
         it.enter()
         assert it.fake.positions() == {}
-        assert any("was live, is " in text for text in it.told("order"))
+        assert any("was live, is " in text for text in it.told("ended"))
         it.floor.tick(it.entry.close + timedelta(minutes=1), times=2)
         it.floor.tick(it.entry.close + timedelta(hours=5), times=2)
         # The cross was one bar's: at the next there is none, so nothing is wanted.
