@@ -153,7 +153,8 @@ def main(arguments: list[str] | None = None) -> None:
                 broken += Counter(found.breaches) + Counter({"another end": int(found.end != never.end)})
                 for line in found.examples[:3]:
                     print(f"    market {seed}, {point}, {nth}: {line}")
-            print(f"market {seed}: {len(never.end[0])} executions, {kills.total()} kills so far", flush=True)
+            so_far = f"{kills.total()} kills so far, {dict(+broken) or 'sound'}"
+            print(f"market {seed}: {len(never.end[0])} executions, {so_far}", flush=True)
         child.tell("end")
     for point in POINTS:
         print(f"{point:<36}{kills[point]:>4} kills")
