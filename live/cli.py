@@ -143,6 +143,9 @@ def _replay(replay: Replay, *, once: bool, quiet: bool, stopped: Callable[[], st
 @contextmanager
 def _stopping() -> Iterator[Callable[[], str | None]]:
     """Turn the first SIGINT or SIGTERM into a question to be asked between bars; a second one interrupts."""
+    # Imported later, it would put a handler of its own before ours, which breaks off whatever it is at.
+    import polars  # noqa: F401, ICN001
+
     caught: list[str] = []
     before: dict[signal.Signals, Any] = {}
 

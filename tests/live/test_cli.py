@@ -184,6 +184,26 @@ def test_a_signal_finishes_the_bar_and_says_how_to_continue(number, straight, tm
     assert content(path) == content(straight)
 
 
+def test_a_signal_breaks_off_no_query_of_the_bar(tmp_path):
+    # Polars has a handler of its own, and would raise KeyboardInterrupt from whatever it is at.
+    (tmp_path / "hit.py").write_text(
+        """import os, signal
+from live import cli
+with cli._stopping() as stopped:
+    import polars as pl
+    def hit(frame):
+        os.kill(os.getpid(), signal.SIGINT)
+        return frame
+    print(pl.LazyFrame({"a": [1, 2]}).map_batches(hit).group_by("a").len().collect().height, stopped())
+"""
+    )
+    done = subprocess.run(
+        [sys.executable, "hit.py"], env={**os.environ, "PYTHONPATH": str(ROOT)},
+        cwd=tmp_path, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout) == (0, "2 SIGINT\n"), done.stderr
+
+
 def test_an_interrupt_that_passed_through_exec_is_status_1_all_the_same(tmp_path):
     # CPython notes it there and would end a module's process by SIGINT, however it was answered.
     (tmp_path / "cut_short.py").write_text(
