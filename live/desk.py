@@ -64,7 +64,7 @@ class Plan:
     locked : set of str
         Symbols of which nothing may be sent.
     positions : mapping
-        Shares at the broker, signed.
+        Shares at the broker, signed; None: some, nobody says how many.
     entering : bool
         Whether entries may be sent at all: not while bars are caught up with, nor after a halt.
     """
@@ -74,7 +74,7 @@ class Plan:
     now: datetime
     is_open: bool
     locked: frozenset[str]
-    positions: Mapping[str, Decimal]
+    positions: Mapping[str, Decimal | None]
     entering: bool
 
 
@@ -106,7 +106,8 @@ class Desk:
     def serve(self, plan: Plan) -> None:
         """Do the next thing for each symbol."""
         for symbol in self._engine.symbols:
-            for track in outgrown(self._tracks, symbol, plan.positions.get(symbol, Decimal(0))):
+            shares = plan.positions.get(symbol, Decimal(0))
+            for track in [] if shares is None else outgrown(self._tracks, symbol, shares):
                 self._cancel(track)
             if symbol in plan.locked:
                 continue

@@ -7,12 +7,12 @@ from decimal import Decimal
 import pytest
 
 from live.actions import splits_on
+from live.drifts import splits_of
 from live.findings import Act, Policy
 from live.holdings import Holding
 from live.payloads import BrokerPosition
 from live.reconcile import reconcile
 from live.schedule import Hours, Schedule
-from live.world import splits_of
 from research.errors import Unreachable
 from tests.fake_alpaca.worlds import at
 from tests.live.crossing import story

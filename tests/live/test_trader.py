@@ -8,11 +8,10 @@ import pytest
 from live.findings import Act, Policy
 from live.limits import KILL
 from live.risk_context import Purpose
-from research.data.sample import load_sample
 from research.execution import Execution
 from research.request import Request
 from research.simulation.backtest import run_unified_backtest
-from tests.live.trading import Floor, market
+from tests.live.trading import Floor, history, market
 
 SYMBOLS = ["AAPL", "GOOG", "IBM", "MSFT"]
 START = datetime(2010, 1, 4, 22, tzinfo=UTC)  # all four are entered at the next open
@@ -22,8 +21,7 @@ COSTLESS = Execution(slippage=0.0, commission=0.0)
 
 @pytest.fixture(scope="module")
 def bars():
-    found = load_sample(SYMBOLS)
-    return found.filter(pl.col("bar_close") > datetime(2007, 9, 1, tzinfo=UTC))
+    return history(SYMBOLS)
 
 
 @pytest.fixture

@@ -4,16 +4,14 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 
-import polars as pl
 import pytest
 
 from live.alpaca import AlpacaAccount
 from live.findings import Act, Policy
 from live.risk_context import Purpose
 from live.transitions import State
-from research.data.sample import load_sample
 from research.request import Request
-from tests.live.trading import Floor, market
+from tests.live.trading import Floor, history, market
 
 START = datetime(2010, 1, 4, 22, tzinfo=UTC)  # IBM is entered at the next open
 CLOSED = "2010-01-06T01:00"  # the auction takes orders, the market does not
@@ -21,8 +19,7 @@ CLOSED = "2010-01-06T01:00"  # the auction takes orders, the market does not
 
 @pytest.fixture(scope="module")
 def bars():
-    found = load_sample(["IBM"])
-    return found.filter(pl.col("bar_close") > datetime(2007, 9, 1, tzinfo=UTC))
+    return history(["IBM"])
 
 
 @pytest.fixture
@@ -162,3 +159,6 @@ def test_a_wish_ends_with_the_policy_that_made_it(floor, fake):
     floor.tick("2010-01-06T14:30:20", times=2)
     assert wishes(floor) == [("cancelled",)]
     assert fake.positions() == {"IBM": held}
+    assert floor.rows("SELECT symbol, text FROM events WHERE kind = 'withdrawn'") == [
+        ("IBM", "what was to be closed is kept: drift adopt")
+    ]

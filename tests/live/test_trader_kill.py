@@ -2,18 +2,16 @@
 
 from datetime import UTC, datetime
 
-import polars as pl
 import pytest
 
 from live.findings import Act, Policy
 from live.glance import glance_at
 from live.limits import KILL
 from live.vitals import Health
-from research.data.sample import load_sample
 from research.execution import Execution
 from research.request import Request
 from tests.live.killing_helpers import wound
-from tests.live.trading import Floor, market
+from tests.live.trading import Floor, history, market
 
 SYMBOLS = ["AAPL", "IBM"]
 START = datetime(2010, 1, 4, 22, tzinfo=UTC)  # both are entered at the next open
@@ -21,8 +19,7 @@ START = datetime(2010, 1, 4, 22, tzinfo=UTC)  # both are entered at the next ope
 
 @pytest.fixture(scope="module")
 def bars():
-    found = load_sample(SYMBOLS)
-    return found.filter(pl.col("bar_close") > datetime(2007, 9, 1, tzinfo=UTC))
+    return history(SYMBOLS)
 
 
 @pytest.fixture

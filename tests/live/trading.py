@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from live.risk_context import Rules
 from live.talk import actions_talk, data_talk, trading_talk
 from live.trader import Habits, Trader
 from live.vendor import fetch
+from research.data.sample import load_sample
 from tests.fake_alpaca import FakeAlpaca, Settings
 from tests.live.canary import KEY, SECRET
 
@@ -42,6 +43,11 @@ FREE = Rules(
     orders_per_day=10**6,
     allow_short=True,
 )
+
+
+def history(symbols: list[str]) -> pl.DataFrame:
+    """Return the sample's bars from late in 2007 on: enough for every feature before 2010."""
+    return load_sample(symbols).filter(pl.col("bar_close") > datetime(2007, 9, 1, tzinfo=UTC))
 
 
 def access(fake: FakeAlpaca) -> Access:
