@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -75,7 +75,7 @@ class Process:
 
     def __init__(
         self, known: Access, timeframe: str, folder: Path, clock=None, *, drift: Act = Act.ADOPT,
-        patience: float = 3.0, deadline: float = 1.0, now: datetime | None = None,
+        patience: float = 3.0, deadline: float = 1.0,
     ) -> None:  # fmt: skip
         self.known, self.folder, self.patience, self.deadline = known, folder, patience, deadline
         self.clock = clock
