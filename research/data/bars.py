@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass, field
-from functools import cache
 from typing import Literal
 
 import polars as pl
@@ -133,7 +132,9 @@ def settle(
     """
     if on_bad not in ("raise", "drop"):
         raise BadValue(f"`on_bad` must be 'raise' or 'drop', was {on_bad!r}")
-    if faults is None and _plainly_sound(table):
+    from research.data.glance import plainly_sound
+
+    if faults is None and plainly_sound(table):
         if dropped is not None:
             dropped.rows, dropped.of, dropped.resorted = pl.DataFrame(schema=_REPORT), table.height, False
             dropped.source = source
@@ -173,39 +174,6 @@ def settle(
     return good.select(table.columns)
 
 
-def _plainly_sound(table: pl.DataFrame) -> bool:
-    """Whether it is seen at a glance that no row breaks a rule: enough, not necessary.
-
-    The rules themselves, which tell what is wrong, take ten milliseconds of a table of any size.
-    """
-    if "available_at" in table.columns or not table.height:
-        return False
-    return all(table.select(_glance("adj_factor" in table.columns)).row(0))
-
-
-@cache
-def _glance(factor: bool) -> list[pl.Expr]:
-    """Return what all has to hold, each as one truth; null where a value is missing."""
-    symbol, close = pl.col("symbol"), pl.col("bar_close")
-    begins = symbol != symbol.shift(1)  # null in the first row
-    found = [
-        (pl.col(name) > 0.0) & pl.col(name).is_finite() for name in (*PRICES, *(["adj_factor"] * factor))
-    ]
-    found += [
-        (pl.col("volume") >= 0.0) & pl.col("volume").is_finite(),
-        pl.col("high") >= pl.max_horizontal("open", "low", "close"),
-        pl.col("low") <= pl.min_horizontal("open", "close"),
-        symbol.str.len_bytes() > 0,
-        close.is_not_null(),
-    ]
-    told = [one.all(ignore_nulls=False) for one in found]
-    told += [
-        (begins | (close > close.shift(1))).all(),
-        begins.sum() + 1 == symbol.n_unique(),  # each symbol's rows are together
-    ]
-    return [one.alias(str(i)) for i, one in enumerate(told)]
-
-
 def conform(bars: pl.DataFrame) -> pl.DataFrame:
     """Give the columns the table's types, in its order; judges no row, and so imports nothing heavy.
 
@@ -228,8 +196,7 @@ def conform(bars: pl.DataFrame) -> pl.DataFrame:
     if "adj_close" in bars.columns and "adj_factor" not in bars.columns:
         raise DataError(
             "the bar table takes `adj_factor`, not `adj_close`; add adj_factor = adj_close / close, or "
-            "read the "
-            "file with read_bars"
+            "read the file with read_bars"
         )
     casts: list[pl.Expr] = []
     for name in (*COLUMNS, *(o for o in OPTIONAL if o in bars.columns)):
