@@ -5,6 +5,7 @@ In: which seeds, how large. Out: their outcomes as they come. A seed's outcome d
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
 import signal
@@ -12,11 +13,24 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass, fields
+from functools import cache
 from multiprocessing import get_context
 from pathlib import Path
 
 from research.errors import BadValue
 from tests.chaos.run import Outcome, run
+
+ROOT = Path(__file__).parents[2]
+CODE = ("live", "tests/chaos", "tests/fake_alpaca")  # what is tried, and what tries and judges it
+
+
+@cache
+def code() -> str:
+    """Return a hash of the code that seeds are run with: those of one hash count together."""
+    told = hashlib.sha256()
+    for path in sorted(path for folder in CODE for path in (ROOT / folder).rglob("*.py")):
+        told.update(f"{path.relative_to(ROOT)}\0".encode() + path.read_bytes() + b"\0")
+    return told.hexdigest()[:12]
 
 
 @dataclass(frozen=True)
@@ -69,7 +83,7 @@ class Kept:
     Raises
     ------
     BadValue
-        It is no such file, or holds seeds of another size.
+        It is no such file, or holds seeds of another size or of other code.
     """
 
     def __init__(self, path: Path, size: Size) -> None:
@@ -85,7 +99,7 @@ class Kept:
     def _read(self, line: str, where: str) -> None:
         try:
             row = json.loads(line)
-            told = Size(**row.pop("size"))
+            told, made_with = Size(**row.pop("size")), str(row.pop("code"))
             known = Outcome(**{field.name: row[field.name] for field in fields(Outcome)})
         except (ValueError, KeyError, TypeError, AttributeError):
             raise BadValue(f"{where}: must be an outcome of chaos, is none; name another --out") from None
@@ -94,6 +108,11 @@ class Kept:
                 f"{where}: seeds must have {self.size.bars} bars and {self.size.faults} faults, were "
                 f"{told.bars} and {told.faults}; name another --out"
             )
+        if made_with != code():
+            raise BadValue(
+                f"{where}: seeds must be of the code as it is, {code()}, were of {made_with}; "
+                "name another --out"
+            )
         known.mishaps, known.breaches = Counter(known.mishaps), Counter(known.breaches)
         self.found[known.seed] = known
 
@@ -101,5 +120,5 @@ class Kept:
         """Append an outcome."""
         row = {field.name: getattr(out, field.name) for field in fields(out)}
         with self.path.open("a") as file:
-            file.write(json.dumps(row | {"size": asdict(self.size)}) + "\n")
+            file.write(json.dumps(row | {"size": asdict(self.size), "code": code()}) + "\n")
         self.found[out.seed] = out

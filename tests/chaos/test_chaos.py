@@ -5,7 +5,7 @@ import pytest
 from live.tracks import Tracks
 from tests.chaos.__main__ import main
 from tests.chaos.run import run
-from tests.chaos.study import Kept, Size
+from tests.chaos.study import Kept, Size, code
 
 SEEDS, BARS, FAULTS = 50, 3, 20  # few bars, spoiled at each look: a seed of 390 takes a minute
 
@@ -72,6 +72,9 @@ def test_a_file_of_other_seeds_is_refused(tmp_path, capsys):
     assert main([*SMALL, "--seeds", "1", "--out", str(path)]) == 0
     assert main([*SMALL[:3], "4", *SMALL[4:], "--seeds", "1", "--out", str(path)]) == 2
     assert "seeds must have 4 bars and 2 faults, were 3 and 2" in capsys.readouterr().err
+    path.write_text(path.read_text().replace(code(), "0" * 12))
+    assert main([*SMALL, "--seeds", "1", "--out", str(path)]) == 2
+    assert f"seeds must be of the code as it is, {code()}, were of {'0' * 12}" in capsys.readouterr().err
 
 
 def test_processes_bring_what_one_does(tmp_path, capsys):
