@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 from live.limits import KILL
 from live.risk_context import Context, Purpose, Quote
 from live.rows import instant_of, utc_of
-from live.transitions import State
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -70,7 +69,7 @@ def context_of(
         quotes=quotes,
         assets=assets,
         resting=tracks.resting(),
-        used_ids={name for name, t in tracks.orders.items() if t.order.state is not State.NEW},
+        used_ids=tracks.used_ids(),
         sent_at=tracks.sent_since(now - timedelta(days=1)),
         latched={name: latch.text for name, latch in latched.items() if name != KILL},
         killed=KILL in latched,

@@ -20,6 +20,7 @@ from live.order_states import ENDED, IN_DOUBT, Tracked
 from live.payloads import instant_of
 from live.risk_context import Purpose, Resting
 from live.schema import INSERT
+from live.track_index import TrackIndex
 from live.transitions import State
 
 if TYPE_CHECKING:
@@ -98,11 +99,10 @@ class Tracks:
     orders: dict[str, Track] = field(default_factory=dict)
     holdings: dict[str, Holding] = field(default_factory=dict)
     unbooked: list[Done] = field(default_factory=list)
-    # Of the names, those of open ones: a journal of months has thousands that have ended.
-    _open: set[str] = field(default_factory=set, init=False, repr=False, compare=False)
+    _index: TrackIndex = field(default_factory=TrackIndex, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        self._open = {name for name, track in self.orders.items() if track.open}
+        self._index = TrackIndex(self.orders.values())
 
     @classmethod
     def of(cls, journal: Journal) -> Tracks:
@@ -127,12 +127,12 @@ class Tracks:
 
     def open(self, symbol: str | None = None) -> list[Track]:
         """Return those that may still execute, in the order of their ids."""
-        found = [self.orders[name] for name in sorted(self._open)]
+        found = [self.orders[name] for name in sorted(self._index.open)]
         return [track for track in found if symbol in {None, track.order.symbol}]
 
     def of_order(self, order_id: str) -> list[Track]:
         """Return what was sent for one order of the strategy, first to last."""
-        found = [t for t in self.orders.values() if t.order_id == order_id]
+        found = [self.orders[name] for name in self._index.of_order(order_id)]
         return sorted(found, key=lambda track: (track.sent_at, track.order.client_id))
 
     def resting(self) -> tuple[Resting, ...]:
@@ -156,11 +156,15 @@ class Tracks:
 
     def sent_since(self, instant: datetime) -> list[datetime]:
         """Return when we sent orders, from an instant on, rising."""
-        return sorted(t.sent_at for t in self.orders.values() if t.sent_at >= instant and t.asked)
+        return self._index.sent_since(instant)
+
+    def used_ids(self) -> frozenset[str]:
+        """Return the ids that were ever sent, which none may be again."""
+        return frozenset(self._index.used)
 
     def to_close(self, symbol: str) -> Track | None:
         """Return the wish to close all shares of a symbol, which stands until none is held; None if none."""
-        wishes = [t for t in self.orders.values() if t.order.state is State.NEW and not t.fields]
+        wishes = [self.orders[name] for name in sorted(self._index.wishes)]
         return next((t for t in wishes if (t.order.symbol, t.purpose) == (symbol, Purpose.FLATTEN)), None)
 
     def held(self, symbol: str) -> Decimal:
@@ -201,8 +205,8 @@ class Tracks:
         """Remember orders as they now stand."""
         for track in tracks:
             name = track.order.client_id
+            self._index.stand(self.orders.get(name), track)
             self.orders[name] = track
-            (self._open.add if track.open else self._open.discard)(name)
 
     def until(self, instant: datetime) -> list[Done]:
         """Return what was executed up to an instant and is not booked."""
