@@ -215,16 +215,18 @@ class Limits:
             raise BadValue(f"equity must be a number > 0, was {equity}; ask the broker's account again")
         with self._act():
             rows = self._db.execute("SELECT day, day_equity, peak_equity FROM equity_marks").fetchall()
-            if not rows:
+            last = None if not rows else Marks(rows[0][0], Decimal(rows[0][1]), Decimal(rows[0][2]))
+            if last is None:
                 now = Marks(day, equity, equity)
             else:
-                last = Marks(rows[0][0], Decimal(rows[0][1]), Decimal(rows[0][2]))
                 peak = max(last.peak_equity, equity)
                 now = Marks(day, equity, peak) if day > last.day else Marks(last.day, last.day_equity, peak)
-            self._db.execute(
-                "INSERT OR REPLACE INTO equity_marks VALUES (1, ?, ?, ?)",
-                (now.day, str(now.day_equity), str(now.peak_equity)),
-            )
+            # At most looks nothing is new, and what is not written need not wait for the disk.
+            if now != last:
+                self._db.execute(
+                    "INSERT OR REPLACE INTO equity_marks VALUES (1, ?, ?, ?)",
+                    (now.day, str(now.day_equity), str(now.peak_equity)),
+                )
         return now
 
 
