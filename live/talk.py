@@ -6,7 +6,10 @@ request goes through alpaca-py, which knows addresses and credentials, with its 
 * it waits for ever: here each wait on a socket is bounded, and the whole call by a deadline outside it;
 * it sends a POST again on 429 and 504: here it never does;
 * it raises whatever its parsing meets (TypeError on an empty body, JSONDecodeError on a page of HTML):
-  here the status is taken from the wire, and any of these is a reply without an answer.
+  here the status is taken from the wire, and any of these is a reply without an answer;
+* it reads the environment at each request, which takes longer than the request: here proxies (`HTTPS_PROXY`,
+  `NO_PROXY`) and certificates (`REQUESTS_CA_BUNDLE`) are read once for a connection, and anew after one that
+  failed; and no password of a `.netrc` is sent beside the keys.
 """
 
 from __future__ import annotations
@@ -88,7 +91,7 @@ class Talk:
     ----------
     make : callable
         A new alpaca-py client with `raw_data`; called again after a call that was left behind, whose
-        connection cannot be trusted.
+        connection cannot be trusted, and after one that failed.
     deadline : float
         Seconds after which a request is given up, whatever it is waiting for.
     """
@@ -123,10 +126,12 @@ class Talk:
         limit = self._deadline if seconds is None else min(seconds, self._deadline)
         client = self._client = self._client or self._bound(self._make())
         try:
-            return self._deadlines.run(lambda: self._one(client, method, path, data), limit)
+            reply = self._deadlines.run(lambda: self._one(client, method, path, data), limit)
         except Overdue as problem:
+            reply = Reply(None, None, f"{method} {path}: {problem}")
+        if reply.status is None:
             self._client = None
-            return Reply(None, None, f"{method} {path}: {problem}")
+        return reply
 
     def close(self) -> None:
         """Close the connections."""
@@ -140,6 +145,9 @@ class Talk:
         session = client._session  # noqa: SLF001
         session.mount("https://", _Bounded())
         session.mount("http://", _Bounded())
+        address = client._base_url + "/"  # noqa: SLF001
+        found = session.merge_environment_settings(address, {}, None, None, None)
+        session.proxies, session.verify, session.trust_env = found["proxies"], found["verify"], False
         session.hooks["response"].append(self._note)
         return client
 
@@ -151,7 +159,7 @@ class Talk:
         self._seen.response = None
         given = None if data is None else dict(data)
         try:
-            client._request(method, path, given)  # noqa: SLF001
+            answer = client._request(method, path, given)  # noqa: SLF001
         # What alpaca-py and requests are known to raise; the status on the wire decides what it means.
         # RecursionError: JSON nested without end.
         except (
@@ -168,6 +176,8 @@ class Talk:
         response: requests.Response | None = self._seen.response
         if response is None:
             return Reply(None, None, f"{method} {path}: {_in_words(failure)}")
+        if failure is None and answer is not None and 200 <= response.status_code < 300:
+            return Reply(response.status_code, answer)  # decoded already
         return _read(f"{method} {path}", response, failure)
 
 
