@@ -12,9 +12,12 @@ In: symbols, a span, an interval; feed and adjustment are always said. Out: a `D
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from itertools import pairwise
+from operator import itemgetter
 from typing import Any, Final
 
 import polars as pl
@@ -33,9 +36,12 @@ INTERVALS: Final[Mapping[str, str]] = {
 }  # fmt: skip
 _FEEDS: Final = ("iex", "sip", "delayed_sip", "otc", "boats", "overnight")
 _MOST_PAGES: Final = 10_000
-_STAMP_LENGTH: Final = len("2000-01-03T14:30:00Z")
+_PLAIN: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", re.ASCII)
+_INSTANT: Final = pl.Datetime("us", "UTC")
 _FIELDS: Final = {"o": "open", "h": "high", "l": "low", "c": "close", "v": "volume"}
-_RAW: Final[dict[str, Any]] = {"symbol": pl.String, "t": pl.String, **dict.fromkeys(_FIELDS, pl.Float64)}
+_RAW: Final = ("symbol", "t", *_FIELDS.values())
+_CLOSE: Final = _RAW.index("close")
+Row = tuple[Any, ...]  # of one bar: `_RAW`, then perhaps its adjusted close
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,14 +115,15 @@ def fetch(
     }
     raw = _asked(line, {**query, "adjustment": "raw"})
     adjusted = _asked(line, {**query, "adjustment": "all"})
-    strange = sorted(set(raw["symbol"]) - set(wanted))
+    strange = sorted({row[0] for row in raw} - set(wanted))
     faults = [f"{symbol}: bars came that were not asked for" for symbol in strange]
-    if raw.height == adjusted.height and all(raw[name].equals(adjusted[name]) for name in ("symbol", "t")):
-        raw = raw.with_columns(adjusted=adjusted["c"])  # row by row, as it mostly is
+    paired = [row[:2] for row in raw] == [row[:2] for row in adjusted]  # row by row, as it mostly is
+    if paired:
+        raw = [(*row, theirs[_CLOSE]) for row, theirs in zip(raw, adjusted, strict=True)]
     if strange:
-        raw = raw.filter(pl.col("symbol").is_in(wanted))
+        raw = [row for row in raw if row[0] in wanted]
     table = _closed(raw, interval, end, faults)
-    if "adjusted" not in table.columns:
+    if not paired:
         theirs = _closed(adjusted, interval, end, [])
         factor = theirs.select("symbol", "bar_close", adjusted="close").unique(["symbol", "bar_close"])
         table = table.join(factor, on=["symbol", "bar_close"], how="left", maintain_order="left")
@@ -125,17 +132,17 @@ def fetch(
         unpaired = table.filter(pl.col("adj_factor").is_null()).select("symbol", "bar_close").rows()
         faults += [_fault(symbol, close, "no adjusted bar") for symbol, close in unpaired]
         table = table.drop_nulls("adj_factor")
-    table = table.sort("symbol", "bar_close")
     dropped = DroppedRows()
     bars = validate_bars(table, on_bad="drop", dropped=dropped)
-    faults += [_fault(*row) for row in dropped.rows.select("symbol", "bar_close", "rule").rows()]
+    if len(dropped):
+        faults += [_fault(*row) for row in dropped.rows.select("symbol", "bar_close", "rule").rows()]
     have = set(bars["symbol"].unique().to_list())
     return Delivery(bars, tuple(s for s in wanted if s not in have), tuple(faults))
 
 
-def _asked(line: Line, query: Mapping[str, object]) -> pl.DataFrame:
-    """Return the rows of all pages: symbol, t, o, h, l, c, v; null where a value is missing or no number."""
-    rows: list[tuple[object, ...]] = []
+def _asked(line: Line, query: Mapping[str, object]) -> list[Row]:
+    """Return the rows of all pages, as `_RAW` has them; None where a value is missing or no number."""
+    rows: list[Row] = []
     token: str | None = None
     seen: set[str] = set()
     for _ in range(_MOST_PAGES):
@@ -154,7 +161,7 @@ def _asked(line: Line, query: Mapping[str, object]) -> pl.DataFrame:
             rows += [_row(str(symbol), bar) for bar in bars or ()]
         token = page.get("next_page_token")
         if token is None or token == "":
-            return pl.DataFrame(rows, schema=_RAW, orient="row")
+            return rows
         # Never "the last page" for a token that was none: the newest bars would be those that are missing.
         if not isinstance(token, str) or token in seen:
             break
@@ -162,7 +169,7 @@ def _asked(line: Line, query: Mapping[str, object]) -> pl.DataFrame:
     raise Unreachable("the vendor's pages of bars do not end; they are asked for again at the next turn")
 
 
-def _row(symbol: str, bar: object) -> tuple[object, ...]:
+def _row(symbol: str, bar: object) -> Row:
     told = bar if isinstance(bar, Mapping) else {}
     stamp = told.get("t")
     return (symbol, stamp if isinstance(stamp, str) else None, *(_number(told.get(name)) for name in _FIELDS))
@@ -177,14 +184,21 @@ def _number(value: object) -> float | None:
         return None
 
 
-def _closed(rows: pl.DataFrame, interval: str, end: datetime, faults: list[str]) -> pl.DataFrame:
-    """Turn stamps into closes; leave out what is not over at `end`, and tell of what has no close."""
-    table = rows.rename(_FIELDS)
-    if table.is_empty():
-        closes = pl.Series("bar_close", [], dtype=pl.Datetime("us", "UTC"))
+def _closed(rows: list[Row], interval: str, end: datetime, faults: list[str]) -> pl.DataFrame:
+    """Turn stamps into closes; leave out what is not over at `end`, and tell of what has no close.
+
+    A row may have one more value, the adjusted close. The table comes sorted by symbol and close.
+    """
+    names = [*_RAW, "adjusted"][: len(rows[0]) if rows else None]
+    kinds = dict.fromkeys(names, pl.Float64) | {"symbol": pl.String, "t": pl.String}
+    if (plain := _plain_closes([row[1] for row in rows], interval)) is not None:
+        rows = sorted((row for row in rows if plain[row[1]] <= end), key=itemgetter(0, 1))
+        table = pl.DataFrame(rows, schema=kinds, orient="row")
+        closes = pl.Series([plain[row[1]] for row in rows], dtype=_INSTANT)
         return table.drop("t").with_columns(bar_close=closes)
-    if (plain := _plain_closes(table["t"], interval)) is not None:
-        return table.drop("t").with_columns(bar_close=plain).filter(pl.col("bar_close") <= end)
+    table = pl.DataFrame(rows, schema=kinds, orient="row")
+    if not rows:
+        return table.drop("t").with_columns(bar_close=pl.Series([], dtype=_INSTANT))
     try:
         closes, whys = bar_closes(table["t"], Clock(interval=INTERVALS[interval]), "Alpaca")
     except DataError as problem:  # it would ask the user to mend a file, which this is not
@@ -192,23 +206,28 @@ def _closed(rows: pl.DataFrame, interval: str, end: datetime, faults: list[str])
     table = table.with_columns(bar_close=closes, why=whys)
     for symbol, stamp, why in table.filter(pl.col("bar_close").is_null()).select("symbol", "t", "why").rows():
         faults.append(f"{symbol}, stamp {stamp}: {why or 'no close'}")
-    return table.drop("t", "why").filter(pl.col("bar_close") <= end)
+    table = table.drop("t", "why").filter(pl.col("bar_close") <= end)
+    return table.sort("symbol", "bar_close", maintain_order=True)
 
 
-def _plain_closes(stamps: pl.Series, interval: str) -> pl.Series | None:
-    """Return the closes of intraday bars stamped as Alpaca does it, the nearest a bar's length apart.
+def _plain_closes(stamps: Sequence[str | None], interval: str) -> dict[str | None, datetime] | None:
+    """Return by stamp the closes of intraday bars stamped as Alpaca does it, the nearest a length apart.
 
     None of anything else, which `bar_closes` knows how to read or refuse: it knows many spellings, at the
     price of ten milliseconds at each bar.
     """
     length = LENGTHS[interval]
-    if length is None:
+    known = set(stamps)
+    if length is None or not all(stamp is not None and _PLAIN.fullmatch(stamp) for stamp in known):
         return None
-    begins = stamps.str.strptime(pl.Datetime("us"), "%Y-%m-%dT%H:%M:%SZ", strict=False)
-    odd = stamps.str.len_bytes() != _STAMP_LENGTH  # such as 9:3:00, which the rules refuse
-    if begins.null_count() or odd.any() or begins.unique().sort().diff().min() != length:
+    try:
+        begins = {stamp: datetime.fromisoformat(stamp) for stamp in known if stamp is not None}
+    except ValueError:  # such as the 31st of June
         return None
-    return (begins + length).dt.replace_time_zone("UTC")
+    order = sorted(begins.values())
+    if min((later - earlier for earlier, later in pairwise(order)), default=None) != length:
+        return None
+    return {stamp: begin + length for stamp, begin in begins.items()}
 
 
 def _fault(symbol: str, close: datetime, why: str) -> str:
