@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from live.tracks import Tracks
     from live.world import Picture
 
-__all__ = ["context_of", "quotes_of"]
+__all__ = ["Quotes", "context_of", "quotes_of"]
 
 _BARS = 40  # back of which a symbol's last two closes are looked for
 
@@ -102,3 +102,22 @@ def quotes_of(journal: Journal, bar: int) -> dict[str, Quote]:
         else:
             quotes[symbol] = replace(quotes[symbol], before=price / ratio)
     return quotes
+
+
+class Quotes:
+    """What `quotes_of` returns, read once for a bar: each order asks for it, only the next bar changes it.
+
+    Parameters
+    ----------
+    journal : Journal
+    """
+
+    def __init__(self, journal: Journal) -> None:
+        self._journal = journal
+        self._read: tuple[int, dict[str, Quote]] | None = None
+
+    def at(self, bar: int) -> Mapping[str, Quote]:
+        """Return the last prices as of a bar, the last one that was taken."""
+        if self._read is None or self._read[0] != bar:
+            self._read = bar, quotes_of(self._journal, bar)
+        return self._read[1]

@@ -35,7 +35,7 @@ from live.flattening import is_closing
 from live.habits import Habits
 from live.killing import cancel_all, kill_asked, latch_kill, protects
 from live.limits import KILL, Limits, Marks
-from live.outlook import context_of, quotes_of
+from live.outlook import Quotes, context_of
 from live.risk import Door
 from live.risk_context import Asset, Context
 from live.rows import Event, utc_of
@@ -115,6 +115,7 @@ class Trader:
         self._assets: dict[str, Asset] = {}
         self._asked_on = ""
         self._marks: Marks | None = None
+        self._quotes = Quotes(runner.journal)
         account.beats(self._voice.beat)
         arrivals.beats(self._voice.beat)
 
@@ -308,7 +309,7 @@ class Trader:
             self.limits,
             marks=self._marks,
             session=schedule.session(picture.clock.now, picture.clock, self._published),
-            quotes=quotes_of(self.runner.journal, self.runner.bar),
+            quotes=self._quotes.at(self.runner.bar),
             assets=self._assets,
             prefix=self.runner.broker.prefix,
         )

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import argparse
 import logging
+import os
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterable
 from pathlib import Path
+
+# Before polars is there, and for the processes of --jobs: a handful of rows is soonest done by one thread.
+os.environ.setdefault("POLARS_MAX_THREADS", "1")
 
 from research.errors import BadValue
 from tests.chaos.run import Outcome
