@@ -167,7 +167,11 @@ def shadow_nb(
                 n += 1
             birth[k, lane] = -1
             cost[k, lane] = 0.0
-            account.totals[:] = blank.totals
-            account.positions[:] = blank.positions
-            account.pending[:] = blank.pending
+            # Number by number: for arrays as a whole Numba also compiles the text of an error, for seconds.
+            for f in range(account.totals.size):
+                account.totals[f] = blank.totals[f]
+            for f in range(account.positions.shape[1]):
+                account.positions[0, f] = blank.positions[0, f]
+            for f in range(account.pending.shape[1]):
+                account.pending[0, f] = blank.pending[0, f]
     return n

@@ -41,7 +41,7 @@ TILE_WIDE = np.uint64(128)  # for statistics of many rows
 TILE_LONG = np.uint64(512)  # for long windows, which begin anew in every tile
 
 
-@inlined
+@njit
 def load_nb(
     code: int, column: int, pair: int, x: Array, low: np.uint64, stop: np.uint64, lanes: np.uint64, s: Array
 ) -> np.int64:

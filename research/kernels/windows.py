@@ -118,7 +118,8 @@ def warm_nb(rows: Array, out: int, start: int, stop: int, lookback: int) -> np.u
     return U(max(start, lookback))
 
 
-@inlined
+# Called for many places at a time: inlined in its two callers, it took Numba five times as long to compile.
+@njit
 def merge_nb(
     kind: np.int64,
     older: np.uint64,
