@@ -14,6 +14,7 @@ request goes through alpaca-py, which knows addresses and credentials, with its 
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -161,10 +162,10 @@ class Talk:
         try:
             answer = client._request(method, path, given)  # noqa: SLF001
         # What alpaca-py and requests are known to raise; the status on the wire decides what it means.
-        # RecursionError: JSON nested without end.
+        # RecursionError: JSON nested without end. OSError: certificates that are not where they should be.
         except (
             APIError,
-            requests.RequestException,
+            OSError,
             TypeError,
             ValueError,
             AttributeError,
@@ -226,6 +227,11 @@ def _in_words(problem: Exception | None) -> str:
         return "no answer in time"
     if isinstance(problem, requests.ConnectionError):
         return "the connection failed or was lost"
+    if isinstance(problem, OSError) and not isinstance(problem, requests.RequestException):
+        if problem.strerror:
+            return problem.strerror
+        bundle = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE") or "none named"
+        return f"the certificates of REQUESTS_CA_BUNDLE ({bundle}) cannot be read"
     return type(problem).__name__
 
 
