@@ -1,20 +1,21 @@
 """Compile the kernels of a first run on two cores, before it begins.
 
-Numba compiles a kernel when it is first called, one after the other: two minutes of one core. Here two child
-processes call them at once, each its half, and leave the machine code in the kernel cache:
+Numba compiles a kernel when it is first called, one after the other: a minute and more of one core. Here two
+child processes call them at once, each its half, and leave the machine code in the kernel cache:
 
 *features*
-    What a block of bars goes through, then what a single bar does. Its longest part by far comes first, so
-    that the other process has the rest of the features ready when this one comes to it.
+    What a block of bars goes through, then what a single bar does.
 *decisions*
-    The row and recursive steps of the features; then strategies, the online learner and the broker, on noise
-    in the place of features.
+    The row steps of the features, which the other process does not come to before they are ready; then
+    strategies, the online learner and the broker, on noise in the place of features; then the figures of
+    an account.
 
 Nothing depends on it: a kernel that is not in the cache is compiled when it is called, as ever.
 """
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import subprocess
@@ -29,11 +30,16 @@ from numpy.typing import NDArray
 from research.data import load_sample
 from research.data.panel import Panel
 from research.engine import UnifiedTradingEngine
+from research.evidence.metrics import equity_stats, trade_stats
+from research.execution import Execution
 from research.features.matrix import FeatureStream
+from research.kernels import account as ac
 from research.kernels import codes
+from research.kernels.bars import BARS
 from research.kernels.jit import cache_folder
-from research.kernels.program import recursions_nb
 from research.kernels.rows import rows_nb
+from research.kernels.settle import hold_nb, settle_all_nb
+from research.kernels.sums import N_SUMS
 from research.learning.settings import LearningSettings
 from research.strategies import STRATEGIES
 
@@ -99,16 +105,33 @@ def _decisions() -> None:
     program = np.empty((0, codes.PROGRAM_WIDTH), dtype=np.int64)
     plane, scratch, who = np.zeros((1, 1)), np.zeros((1, 1, 1)), np.zeros(1, dtype=np.int64)
     rows_nb(program, plane, plane, scratch, plane, who, 0, 0)
-    recursions_nb(program, plane, plane, plane, who, 0, 0)
     bars = _bars()
+    last = bars["bar_close"].max()
     for name, strategy in STRATEGIES.items():
         learning = None if strategy.model is None else LearningSettings(learners=("random_forest",))
         engine = UnifiedTradingEngine(name, symbols=_SYMBOLS, learning=learning)
         engine.reader.stream = _Noise(_SYMBOLS, engine.reader.stream.names)
-        engine.advance(bars)
+        engine.advance(bars.filter(bars["bar_close"] < last))
+    # With a broker that fills nothing, as live has one.
+    engine.advance(bars.filter(bars["bar_close"] == last), lambda *_: np.empty((0, ac.N_ORDER)))
+    _figures()
+
+
+def _figures() -> None:
+    """Take the figures of an account."""
+    equity_stats(np.full(_BARS, 1.0), 1.0, 252.0)
+    trade_stats(pl.DataFrame({"status": ["closed"], "pnl": [1.0], "return": [0.1], "bars_held": [1]}), 1.0)
+    bars, rules = np.ones((len(BARS), _BARS)), Execution().as_array()
+    hold_nb(0.0, bars[0], bars[1], bars[2], 0, _BARS, rules)
+    starts = np.zeros(2, dtype=np.int64)
+    settle_all_nb(np.empty((0, ac.N_ORDER)), starts, 1.0, bars, rules, np.zeros((1, N_SUMS)))
 
 
 PARTS: Final[dict[str, Callable[[], None]]] = {"features": _features, "decisions": _decisions}
 
 if __name__ == "__main__":
+    # A compiler makes objects by the million and hardly a cycle among them; to look for some at the usual
+    # rate takes a sixth of the time.
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 100)
     PARTS[sys.argv[1]]()
