@@ -13,13 +13,14 @@ from __future__ import annotations
 import json
 import os
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import polars as pl
+from joblib import Parallel, delayed
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -117,16 +118,20 @@ def tour(out: Path, console: Console | None = None) -> dict[str, Any]:
     for note in swept.notes:
         console.print(f"note: {escape(note)}")
 
-    replays = {}
+    tested = {r.request.strategy: r.orders for r in results}
+    calls = [
+        delayed(_replay)(_request(name, start), bars, tested[name] if start is None else None)
+        # The longest first, so that the others share what is left of the cores.
+        for name, start in sorted(REPLAYED.items(), key=lambda asked: asked[1] is None)
+    ]
+    found = {}
     with _progress(console) as progress:
-        for name, start in REPLAYED.items():
-            request = _request(name, start)
-            result = results[STRATEGIES.index(name)] if start is None else backtest(request, bars)
-            task = progress.add_task(
-                f"replay {name}", total=len(result.prepared.panel) - result.prepared.first
-            )
-            made, matched = _replay(request, bars, result, partial(progress.advance, task))
-            replays[name] = {"orders": made, "matched": matched, "backtest": result.orders.height}
+        task = progress.add_task("replays", total=len(calls))
+        # As many processes as the audit asks for, which then finds them running.
+        for name, replay in Parallel(n_jobs=os.cpu_count() or 1, return_as="generator_unordered")(calls):
+            found[name] = replay
+            progress.advance(task)
+    replays = {name: found[name] for name in REPLAYED}
     for name, replay in replays.items():
         since = "" if REPLAYED[name] is None else f" from {REPLAYED[name]}"
         console.print(
@@ -178,18 +183,25 @@ def _request(name: str, start: str | None = None) -> Request:
     )
 
 
-def _replay(
-    request: Request, bars: pl.DataFrame, result: BacktestResult, on_bar: Callable[[], None]
-) -> tuple[int, int]:
-    """Replay a strategy through the live runner; return its orders, and how many are the backtest's."""
+def _replay(request: Request, bars: pl.DataFrame, tested: pl.DataFrame | None) -> tuple[str, dict[str, int]]:
+    """Replay a strategy through the live runner, and backtest it unless given the orders of that.
+
+    Returns
+    -------
+    str, dict
+        The strategy; how many orders the replay and the backtest made, and how many are the same.
+    """
+    if tested is None:
+        tested = backtest(request, bars).orders
     with tempfile.TemporaryDirectory() as scratch:
         replay = open_replay(request, bars, Path(scratch) / "journal.sqlite")
-        replay.runner.run(on_bar=on_bar)
+        replay.runner.run()
         fills = replay.journal.rows(
             "SELECT bar_close, symbol, side, reason, quantity, price, fee FROM fills ORDER BY seq"
         )
         replay.journal.close()
-    return len(fills), matched_orders(fills, result.orders)
+    matched = matched_orders(fills, tested)
+    return request.strategy, {"orders": len(fills), "matched": matched, "backtest": tested.height}
 
 
 def matched_orders(replayed: Sequence[tuple[object, ...]], tested: pl.DataFrame) -> int:
