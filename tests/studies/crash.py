@@ -89,7 +89,8 @@ def one(child: Child, point: str, nth: int, bars: int = BARS, seed: int = SEED) 
         begin = f"{fake.listener.port} {name} {nth}"
         child.tell(f"{begin} {point}" if point else begin)
         word = child.hear()
-        for at in (None, *(close + wait for close in world.closes for wait in LOOKS)):
+        # The last bar before the start is decided at as well: by the first process, or by the next.
+        for at in (None, *(close + wait for close in (world.start, *world.closes) for wait in LOOKS)):
             if at is not None:
                 fake.advance_to(max(at, fake.now))
                 child.tell("look")
