@@ -48,6 +48,7 @@ __all__ = ["PARTS", "compile_kernels", "is_compiled"]
 log = logging.getLogger(__name__)
 _SYMBOLS: Final = ("AAPL", "IBM")
 _BARS: Final = 60
+_LONGEST: Final = 24 * 3600.0  # seconds, longer than any machine takes
 
 
 def is_compiled() -> bool:
@@ -70,7 +71,9 @@ def compile_kernels() -> None:
     ]
     try:
         for child in children:
-            child.wait()
+            # Asks again and again. A wait without a limit would not hear of Ctrl-C: the handler that polars
+            # puts before Python's has the system take such calls up again.
+            child.wait(timeout=_LONGEST)
     finally:
         for child in children:
             child.kill()

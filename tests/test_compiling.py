@@ -54,3 +54,32 @@ def test_a_part_that_fails_is_told(monkeypatch, caplog):
     with caplog.at_level(logging.WARNING):
         compiling.compile_kernels()
     assert "kernels of nothing were not compiled beforehand (status 1)" in caplog.text
+
+
+INTERRUPTED = """
+import os, signal, sys, threading, time
+from research import compiling
+compiling.is_compiled = lambda: False
+os.cpu_count = lambda: 2
+sys.executable = sys.argv[1]
+threading.Timer(1.0, os.kill, (os.getpid(), signal.SIGINT)).start()
+begun = time.monotonic()
+try:
+    compiling.compile_kernels()
+except KeyboardInterrupt:
+    print("interrupted", time.monotonic() - begun < 30.0)
+"""
+
+
+def test_ctrl_c_ends_both_at_once(tmp_path):
+    endless = tmp_path / "endless"
+    endless.write_text(f"#!/bin/sh\necho $$ >> {tmp_path}/pids\nexec sleep 60\n")
+    endless.chmod(0o700)
+    command = [sys.executable, "-c", INTERRUPTED, str(endless)]
+    told = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    assert told == "interrupted True\n"
+    pids = [int(pid) for pid in (tmp_path / "pids").read_text().split()]
+    assert len(pids) == 2
+    for pid in pids:
+        with pytest.raises(ProcessLookupError):
+            os.kill(pid, 0)
