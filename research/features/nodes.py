@@ -12,6 +12,7 @@ objects: what two features share is computed once.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from research.kernels import codes as do
 
@@ -75,18 +76,18 @@ class Step:
     def __hash__(self) -> int:
         return self._hash
 
-    @property
+    @cached_property
     def recursive(self) -> bool:
         """Whether this step or anything below it is a recursion."""
         return self.warmup > 0 or any(row.step.recursive for row in self.inputs)
 
-    @property
+    @cached_property
     def lookback(self) -> int:
         """Bars before the first value."""
         if self.warmup:
             return self.warmup
-        own = self.reach + max((_COLUMN_LOOKBACK.get(c, 0) for c in self.columns), default=0)
-        return max([own, *(self.history + row.lookback for row in self.inputs)])
+        own = self.reach + max([_COLUMN_LOOKBACK.get(c, 0) for c in self.columns], default=0)
+        return max([own, *[self.history + row.lookback for row in self.inputs]])
 
     def __str__(self) -> str:
         return f"{self.kernel}({', '.join([*self.columns, *map(str, self.inputs), *map(str, self.params)])})"

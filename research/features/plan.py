@@ -161,21 +161,21 @@ def make_plan(names: Sequence[str | Feature]) -> Plan:
             if step.code >= do.N_TREES or (step, k) in read:
                 place[step, k] = len(place)
 
-    program = np.full((len(steps), do.PROGRAM_WIDTH), -1, dtype=np.int64)
+    lines = []
     state = 0
     order: list[int] = []
     layouts: dict[int, int] = {}
-    for line, step in zip(program, steps, strict=True):
+    for step in steps:
         arguments = step.arguments or step.params
+        # Lists, made an array at once: a slice of an array costs more than the whole line.
+        line = [-1] * do.PROGRAM_WIDTH
         line[do.CODE] = _narrowed(step, {k for k in range(step.outputs) if (step, k) in read})
-        line[do.P0 : do.IN0] = 0
-        line[do.P0 : do.P0 + len(arguments)] = arguments
+        line[do.P0 : do.IN0] = [*arguments, *[0] * (do.IN0 - do.P0 - len(arguments))]
         inputs = [place[given.get(row.step, row.step), row.output] for row in step.inputs]
-        line[do.IN0 : do.OUT0] = 0
-        line[do.IN0 : do.IN0 + len(inputs)] = inputs
+        line[do.IN0 : do.OUT0] = [*inputs, *[0] * (_INPUTS - len(inputs))]
         if step.code < do.N_TREES:
             line[do.P3] = step.lookback
-            window = int(line[do.P0])
+            window = line[do.P0]
             if window not in layouts:
                 layouts[window] = len(order)
                 order += order_of(window)
@@ -183,6 +183,8 @@ def make_plan(names: Sequence[str | Feature]) -> Plan:
         line[do.OUT0 : do.STATE] = [place.get((step, k), -1) for k in range(_OUTPUTS)]
         line[do.STATE], line[do.STATE_END] = state, state + step.state
         state += step.state
+        lines.append(line)
+    program = np.array(lines, dtype=np.int64)
 
     keep = max([1, *(_window(step) for step in steps)])
     wanted = np.array(

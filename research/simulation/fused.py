@@ -139,13 +139,21 @@ class FusedExecutor:
                 partial(self._heard, lane, cells, ran, bucket, sign, range(k, count, jobs))
                 for k in range(jobs)
             ]
-        if len(calls) == 1 or self.jobs == 1:
-            for call in calls:
+        left = iter(calls)
+
+        def work() -> None:
+            for call in left:
                 call()
-        else:
-            with ThreadPoolExecutor(self.jobs) as pool:
-                for part in [pool.submit(call) for call in calls]:
-                    part.result()
+
+        if min(self.jobs, len(calls)) == 1:
+            work()
+            return ran
+        # This thread works, too: another one costs as much as tens of cells.
+        with ThreadPoolExecutor(self.jobs) as pool:
+            others = [pool.submit(work) for _ in range(self.jobs - 1)]
+            work()
+            for other in others:
+                other.result()
         return ran
 
     def _groups(
