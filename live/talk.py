@@ -125,13 +125,19 @@ class Talk:
             A shorter deadline.
         """
         limit = self._deadline if seconds is None else min(seconds, self._deadline)
-        client = self._client = self._client or self._bound(self._make())
+        known = self._client
+
+        def call() -> tuple[RESTClient, Reply]:
+            # Within the deadline: to read the proxies of a machine may ask a resolver that does not answer.
+            client = known or self._bound(self._make())
+            return client, self._one(client, method, path, data)
+
         try:
-            reply = self._deadlines.run(lambda: self._one(client, method, path, data), limit)
+            client, reply = self._deadlines.run(call, limit)
         except Overdue as problem:
-            reply = Reply(None, None, f"{method} {path}: {problem}")
-        if reply.status is None:
             self._client = None
+            return Reply(None, None, f"{method} {path}: {problem}")
+        self._client = None if reply.status is None else client
         return reply
 
     def close(self) -> None:

@@ -2,6 +2,7 @@
 
 import socket
 import threading
+import time
 
 import pytest
 from alpaca.trading.client import TradingClient
@@ -52,8 +53,8 @@ def proxy():
     door.close()
 
 
-def talk_to(url):
-    return Talk(lambda: TradingClient(KEY, SECRET, url_override=url, raw_data=True), 5.0)
+def talk_to(url, deadline=5.0):
+    return Talk(lambda: TradingClient(KEY, SECRET, url_override=url, raw_data=True), deadline)
 
 
 def test_requests_go_through_the_proxy_of_the_environment(proxy, monkeypatch):
@@ -85,6 +86,16 @@ def test_after_a_failure_the_environment_is_read_anew(fake, proxy, monkeypatch):
     monkeypatch.setenv("HTTP_PROXY", address)
     assert talk.ask("GET", "/clock").body == {"from": "the proxy"}
     talk.close()
+
+
+def test_a_machine_that_does_not_say_its_proxies_is_waited_for_no_longer_than_the_broker(monkeypatch):
+    asked = threading.Event()
+    monkeypatch.setattr("requests.sessions.get_environ_proxies", lambda *_, **__: asked.wait(30.0) and {})
+    began = time.monotonic()
+    reply = talk_to("http://127.0.0.1:1", deadline=0.2).ask("GET", "/clock")
+    assert time.monotonic() - began < 10.0
+    assert "no end after 0.2 s" in reply.problem
+    asked.set()
 
 
 def test_certificates_are_those_of_the_environment(monkeypatch):
