@@ -11,6 +11,7 @@ happened meanwhile. A picture is whole or there is none: whatever could not be r
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -21,7 +22,6 @@ from live.account_payloads import AccountFacts, account_of
 from live.drifts import adopted, splits_of, stray, to_close, withdrawn
 from live.findings import Act, Finding, Kind, Policy, Reconciled
 from live.order_states import act
-from live.orders import Leg
 from live.payloads import BrokerOrder, BrokerPosition, flattened
 from live.reconcile import reconcile
 from live.risk_context import Purpose
@@ -40,11 +40,9 @@ __all__ = ["Picture", "World"]
 
 # A request that was left behind can still arrive: its deadline, and as long again on the way.
 _GRACE: Final = timedelta(seconds=20)
-_PARTS: Final = 20  # of a share, at most, in a split
 _CHANGES: Final = frozenset({Act.APPLY, Act.ADOPT, Act.FLATTEN})
 _UNFILLED: Final = frozenset({State.CANCELLED, State.EXPIRED, State.REJECTED})
 _WORDS: Final = {Kind.MISSED_FILL: "executed", Kind.ORDER_MOVED: "order"}  # nothing amiss: so they come in
-_LEG_OF_PURPOSE: Final = {Leg.ENTRY: Purpose.ENTER, Leg.EXIT: Purpose.EXIT, Leg.FLATTEN: Purpose.FLATTEN}
 
 
 @dataclass(frozen=True)
@@ -144,8 +142,16 @@ class World:
             found.findings,
             self._locked(found),
             found.halted,
-            {p.symbol: p.quantity for p in positions},
+            self._shares(positions),
         )
+
+    def _shares(self, positions: Sequence[BrokerPosition]) -> dict[str, Decimal | None]:
+        """Return what is held of each symbol; None where it is said twice, or nobody knows of what."""
+        said = Counter(position.symbol for position in positions)
+        shares: dict[str, Decimal | None] = dict.fromkeys(self._symbols) if said[""] else {}
+        for position in positions:
+            shares[position.symbol] = position.quantity if said[position.symbol] == 1 else None
+        return shares
 
     def _locked(self, found: Reconciled) -> frozenset[str]:
         """Return the symbols of which nothing may be sent.

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime
+from decimal import Decimal
 
 import pytest
 
@@ -45,14 +46,23 @@ def test_an_exit_that_waits_is_cancelled_when_its_shares_are_sold_by_hand(fake, 
     floor.close()
 
 
-def test_an_exit_stays_where_nobody_says_how_many_shares_are_held(fake, tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda held: [replace(one, quantity=None) for one in held],
+        lambda held: [replace(one, symbol="") for one in held],
+        lambda held: [*held, *(replace(one, quantity=Decimal(0)) for one in held)],
+    ],
+    ids=["no quantity", "no symbol", "twice"],
+)
+def test_an_exit_stays_where_nobody_says_how_many_shares_are_held(fake, tmp_path, monkeypatch, spoil):
     floor = opened(fake, tmp_path, Act.ADOPT)
     floor.sessions(1)
     floor.tick("2010-01-07T01:00", times=3)
     positions = AlpacaAccount.positions
 
     def unreadable(self):
-        return [replace(position, quantity=None) for position in positions(self)]
+        return spoil(positions(self))
 
     with monkeypatch.context() as patch:
         patch.setattr(AlpacaAccount, "positions", unreadable)
