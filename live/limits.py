@@ -221,7 +221,7 @@ class Limits:
             else:
                 peak = max(last.peak_equity, equity)
                 now = Marks(day, equity, peak) if day > last.day else Marks(last.day, last.day_equity, peak)
-            # At most looks nothing is new, and what is not written need not wait for the disk.
+            # Mostly nothing has changed, and what is not written need not wait for the disk.
             if now != last:
                 self._db.execute(
                     "INSERT OR REPLACE INTO equity_marks VALUES (1, ?, ?, ?)",

@@ -36,7 +36,7 @@ INTERVALS: Final[Mapping[str, str]] = {
 }  # fmt: skip
 _FEEDS: Final = ("iex", "sip", "delayed_sip", "otc", "boats", "overnight")
 _MOST_PAGES: Final = 10_000
-_PLAIN: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", re.ASCII)
+_PLAIN: Final = re.compile(r"\d{4}-\d\d-\d\dT(?:[01]\d|2[0-3]):\d\d:\d\dZ", re.ASCII)
 _INSTANT: Final = pl.Datetime("us", "UTC")
 _FIELDS: Final = {"o": "open", "h": "high", "l": "low", "c": "close", "v": "volume"}
 _RAW: Final = ("symbol", "t", *_FIELDS.values())
@@ -221,13 +221,15 @@ def _plain_closes(stamps: Sequence[str | None], interval: str) -> dict[str | Non
     if length is None or not all(stamp is not None and _PLAIN.fullmatch(stamp) for stamp in known):
         return None
     try:
-        begins = {stamp: datetime.fromisoformat(stamp) for stamp in known if stamp is not None}
-    except ValueError:  # such as the 31st of June
+        closes: dict[str | None, datetime] = {
+            stamp: datetime.fromisoformat(stamp) + length for stamp in known if stamp is not None
+        }
+    except (ValueError, OverflowError):  # such as the 31st of June, or the last minute of the year 9999
         return None
-    order = sorted(begins.values())
+    order = sorted(closes.values())
     if min((later - earlier for earlier, later in pairwise(order)), default=None) != length:
         return None
-    return {stamp: begin + length for stamp, begin in begins.items()}
+    return closes
 
 
 def _fault(symbol: str, close: datetime, why: str) -> str:

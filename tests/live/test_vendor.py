@@ -8,7 +8,7 @@ from alpaca.data.historical import StockHistoricalDataClient
 
 from live.line import Line
 from live.talk import Talk
-from live.vendor import fetch
+from live.vendor import _plain_closes, fetch
 from research.errors import BadValue, Unreachable
 from tests.fake_alpaca import FakeAlpaca
 from tests.fake_alpaca.worlds import AAA, at, daily, minutes, week
@@ -163,3 +163,22 @@ def test_adjusted_bars_in_another_order_or_number_are_paired_by_their_instants()
     lost = plain.bars["bar_close"][3]
     assert told.bars.equals(plain.bars.filter(pl.col("bar_close") != lost))
     assert told.faults == (f"AAA, {lost:%Y-%m-%d %H:%M} UTC: no adjusted bar",)
+
+
+def test_an_absurd_stamp_costs_its_own_bar_and_no_other():
+    with FakeAlpaca(minutes(40), start=at(0, "10:00"), calendar=week()) as fake:
+        plain = ask(fake, ["AAA"], interval="1Min")
+        bar = datetime(2026, 3, 2, 14, 34, tzinfo=UTC)
+        fake.fault("data", "set", at=bar, set={"t": "9999-12-31T23:59:00Z"})  # a minute later is no date
+        told = ask(fake, ["AAA"], interval="1Min")
+    assert told.bars.equals(plain.bars.filter(pl.col("bar_close") != bar))
+
+
+@pytest.mark.parametrize("strange", ["2026-03-02T24:00:00Z", "2026-02-30T14:31:00Z", "9999-12-31T23:59:00Z"])
+def test_stamps_that_are_no_instants_are_left_to_the_rules(strange):
+    near = ["2026-03-02T14:30:00Z", "2026-03-02T14:31:00Z"]
+    assert _plain_closes(near, "1Min") == {
+        near[0]: datetime(2026, 3, 2, 14, 31, tzinfo=UTC),
+        near[1]: datetime(2026, 3, 2, 14, 32, tzinfo=UTC),
+    }
+    assert _plain_closes([*near, strange], "1Min") is None
