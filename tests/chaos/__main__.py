@@ -10,8 +10,9 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-# Before polars is there, and for the processes of --jobs: a handful of rows is soonest done by one thread.
-os.environ.setdefault("POLARS_MAX_THREADS", "1")
+if __name__ == "__main__":
+    # Before polars is there, and for the processes of --jobs: few rows are soonest done by one thread.
+    os.environ.setdefault("POLARS_MAX_THREADS", "1")
 
 from research.errors import BadValue
 from tests.chaos.run import Outcome

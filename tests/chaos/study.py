@@ -21,15 +21,17 @@ from research.errors import BadValue
 from tests.chaos.run import Outcome, run
 
 ROOT = Path(__file__).parents[2]
-CODE = ("live", "tests/chaos", "tests/fake_alpaca")  # what is tried, and what tries and judges it
+# What is tried, and what tries and judges it.
+CODE = ("live", "research", "tests/chaos", "tests/fake_alpaca", "tests/live/trading.py")
 
 
 @cache
 def code() -> str:
     """Return a hash of the code that seeds are run with: those of one hash count together."""
     told = hashlib.sha256()
-    for path in sorted(path for folder in CODE for path in (ROOT / folder).rglob("*.py")):
-        told.update(f"{path.relative_to(ROOT)}\0".encode() + path.read_bytes() + b"\0")
+    folders = [ROOT / name for name in CODE]
+    for path in sorted(p for one in folders for p in ([one] if one.is_file() else one.rglob("*.py"))):
+        told.update(f"{path.relative_to(ROOT).as_posix()}\0{path.read_text('utf-8')}\0".encode())
     return told.hexdigest()[:12]
 
 
@@ -87,7 +89,7 @@ class Kept:
     """
 
     def __init__(self, path: Path, size: Size) -> None:
-        self.path, self.size = path, size
+        self.path, self.size, self._code = path, size, code()
         self.found: dict[int, Outcome] = {}
         text = path.read_text() if path.exists() else ""
         whole = text[: text.rfind("\n") + 1]
@@ -108,9 +110,9 @@ class Kept:
                 f"{where}: seeds must have {self.size.bars} bars and {self.size.faults} faults, were "
                 f"{told.bars} and {told.faults}; name another --out"
             )
-        if made_with != code():
+        if made_with != self._code:
             raise BadValue(
-                f"{where}: seeds must be of the code as it is, {code()}, were of {made_with}; "
+                f"{where}: seeds must be of the code as it is, {self._code}, were of {made_with}; "
                 "name another --out"
             )
         known.mishaps, known.breaches = Counter(known.mishaps), Counter(known.breaches)
@@ -120,5 +122,5 @@ class Kept:
         """Append an outcome."""
         row = {field.name: getattr(out, field.name) for field in fields(out)}
         with self.path.open("a") as file:
-            file.write(json.dumps(row | {"size": asdict(self.size), "code": code()}) + "\n")
+            file.write(json.dumps(row | {"size": asdict(self.size), "code": self._code}) + "\n")
         self.found[out.seed] = out
