@@ -119,13 +119,17 @@ def tour(out: Path, console: Console | None = None) -> dict[str, Any]:
         console.print(f"note: {escape(note)}")
 
     tested = {r.request.strategy: r.orders for r in results}
-    calls = [
-        delayed(_replay)(_request(name, start), bars, tested[name] if start is None else None)
-        # The longest first, so that the others share what is left of the cores.
-        for name, start in sorted(REPLAYED.items(), key=lambda asked: asked[1] is None)
-    ]
     found = {}
-    with _progress(console) as progress:
+    # The folder is ours, not theirs: of a process that is ended after Ctrl-C nobody would clear it away.
+    with tempfile.TemporaryDirectory() as scratch, _progress(console) as progress:
+        calls = [
+            delayed(_replay)(
+                _request(name, start), bars, tested[name] if start is None else None,
+                Path(scratch) / f"{name}.sqlite",
+            )
+            # The longest first, so that the others share what is left of the cores.
+            for name, start in sorted(REPLAYED.items(), key=lambda asked: asked[1] is None)
+        ]  # fmt: skip
         task = progress.add_task("replays", total=len(calls))
         # As many processes as the audit asks for, which then finds them running.
         for name, replay in Parallel(n_jobs=os.cpu_count() or 1, return_as="generator_unordered")(calls):
@@ -183,7 +187,9 @@ def _request(name: str, start: str | None = None) -> Request:
     )
 
 
-def _replay(request: Request, bars: pl.DataFrame, tested: pl.DataFrame | None) -> tuple[str, dict[str, int]]:
+def _replay(
+    request: Request, bars: pl.DataFrame, tested: pl.DataFrame | None, journal: Path
+) -> tuple[str, dict[str, int]]:
     """Replay a strategy through the live runner, and backtest it unless given the orders of that.
 
     Returns
@@ -193,13 +199,12 @@ def _replay(request: Request, bars: pl.DataFrame, tested: pl.DataFrame | None) -
     """
     if tested is None:
         tested = backtest(request, bars).orders
-    with tempfile.TemporaryDirectory() as scratch:
-        replay = open_replay(request, bars, Path(scratch) / "journal.sqlite")
-        replay.runner.run()
-        fills = replay.journal.rows(
-            "SELECT bar_close, symbol, side, reason, quantity, price, fee FROM fills ORDER BY seq"
-        )
-        replay.journal.close()
+    replay = open_replay(request, bars, journal)
+    replay.runner.run()
+    fills = replay.journal.rows(
+        "SELECT bar_close, symbol, side, reason, quantity, price, fee FROM fills ORDER BY seq"
+    )
+    replay.journal.close()
     matched = matched_orders(fills, tested)
     return request.strategy, {"orders": len(fills), "matched": matched, "backtest": tested.height}
 

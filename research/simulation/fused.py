@@ -145,12 +145,13 @@ class FusedExecutor:
             for call in left:
                 call()
 
-        if min(self.jobs, len(calls)) == 1:
+        # This thread works, too: another one costs as much as tens of cells.
+        more = min(self.jobs, len(calls)) - 1
+        if more < 1:
             work()
             return ran
-        # This thread works, too: another one costs as much as tens of cells.
-        with ThreadPoolExecutor(self.jobs) as pool:
-            others = [pool.submit(work) for _ in range(self.jobs - 1)]
+        with ThreadPoolExecutor(more) as pool:
+            others = [pool.submit(work) for _ in range(more)]
             work()
             for other in others:
                 other.result()
