@@ -83,7 +83,7 @@ def test_a_lost_answer_is_unknown_and_sent_once(account, fake, kind, commit):
     fake.fault("POST /v2/orders", kind, commit=commit)
     began = time.monotonic()
     said = account.submit(ORDER)
-    assert time.monotonic() - began < 20.0
+    assert time.monotonic() - began < 5.0
     assert said.outcome is Outcome.UNKNOWN
     assert "POST /orders" in said.problem or "answer" in said.problem
     assert resolved(account, fake) == (1, int(commit == "after"))
@@ -96,7 +96,7 @@ def test_an_answer_that_breaks_off_or_never_ends_is_unknown(account, fake, kind)
     fake.fault("POST /v2/orders", kind, commit="after")
     began = time.monotonic()
     assert account.submit(ORDER).outcome is Outcome.UNKNOWN
-    assert time.monotonic() - began < 20.0
+    assert time.monotonic() - began < 5.0
     assert account.order(ID).client_id == ID
 
 
@@ -162,7 +162,7 @@ def test_a_question_that_nobody_answers_ends(fake, talk):
     began = time.monotonic()
     with pytest.raises(Unreachable, match="no answer from the broker"):
         account.account()
-    assert time.monotonic() - began < 20.0
+    assert time.monotonic() - began < 4.0
 
 
 def test_a_list_that_is_none_never_reads_as_nothing_held(fake, talk):

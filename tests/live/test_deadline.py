@@ -14,7 +14,7 @@ def test_a_call_that_never_returns_is_left_behind():
     began = time.monotonic()
     with pytest.raises(Overdue, match=r"no end after 0\.05 s"):
         deadlines.run(never.wait, 0.05)
-    assert time.monotonic() - began < 20.0
+    assert time.monotonic() - began < 5.0
     assert deadlines.stuck == 1
     never.set()
     deadlines._behind[0].join(5.0)

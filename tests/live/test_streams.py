@@ -53,7 +53,7 @@ class Heard:
                 self.everything += 1
         return self
 
-    def until(self, condition, seconds=40.0):
+    def until(self, condition, seconds=8.0):
         limit = time.monotonic() + seconds
         while not condition(self.drain()):
             assert time.monotonic() < limit, f"it never came: {self.hints} {self.troubles}"
@@ -82,7 +82,7 @@ def hearing(fake, **more):
     finally:
         began = time.monotonic()
         heard.stream.close()
-        assert time.monotonic() - began < 15.0
+        assert time.monotonic() - began < 3.0
         assert not any(t.name == "onepath-stream" and t.is_alive() for t in threading.enumerate())
 
 
@@ -112,7 +112,7 @@ def test_drain_never_waits_and_nothing_is_needed_before_it():
     began = time.monotonic()
     assert heard.stream.drain() == []
     heard.stream.close()
-    assert time.monotonic() - began < 1.0
+    assert time.monotonic() - began < 0.1
 
 
 # --- events that are lost, repeated, late, or no events ----------------------------------------
@@ -218,7 +218,7 @@ def test_what_nobody_takes_makes_way_for_everything(fake):
                 {"stream": "trade_updates", "data": {"event": "new", "order": {"client_order_id": str(k)}}}
             )
         stream = heard.stream
-        limit = time.monotonic() + 40
+        limit = time.monotonic() + 5
         while (not stream._hints or stream._hints[-1].client_id != "1199") and time.monotonic() < limit:
             time.sleep(0.01)
         heard.drain()

@@ -11,11 +11,10 @@ STREAM = Patience(open=1.0, reply=1.0, silence=1.0, pong=0.5, first=0.1, longest
 
 @pytest.mark.parametrize("fault", deadlines.FAULTS)
 def test_silence_is_bounded_and_healed(fault):
-    found = deadlines.one(fault, 6.0, PATIENCE, DEADLINE, POLL, STREAM)
-    # Well above what is asked for, since a machine may be busy, and below what the fault lasts: a call that
-    # waited for its end would show. The study has the true deadlines.
-    assert found.call < PATIENCE + 3.0
-    assert found.gap < PATIENCE + deadlines.BEAT + 2.5
+    found = deadlines.one(fault, 2.5, PATIENCE, DEADLINE, POLL, STREAM)
+    # A second above what is asked for: a machine may be busy. The study has the true deadlines.
+    assert found.call < PATIENCE + 1.0
+    assert found.gap < PATIENCE + deadlines.BEAT + 1.5
     assert found.calls > 8
 
 
