@@ -64,7 +64,7 @@ class Plan:
     locked : set of str
         Symbols of which nothing may be sent.
     positions : mapping
-        Shares at the broker, signed; None: some, nobody says how many.
+        Shares at the broker, signed; None: its answer does not say how many.
     entering : bool
         Whether entries may be sent at all: not while bars are caught up with, nor after a halt.
     """
@@ -107,8 +107,9 @@ class Desk:
         """Do the next thing for each symbol."""
         for symbol in self._engine.symbols:
             shares = plan.positions.get(symbol, Decimal(0))
-            for track in [] if shares is None else outgrown(self._tracks, symbol, shares):
-                self._cancel(track)
+            if shares is not None:
+                for track in outgrown(self._tracks, symbol, shares):
+                    self._cancel(track)
             if symbol in plan.locked:
                 continue
             orders = [order for order in self._book.open() if order.symbol == symbol]

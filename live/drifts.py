@@ -136,7 +136,7 @@ def adopted(tracks: Tracks, found: Reconciled, done: Sequence[Done], now: dateti
     Unreachable
         Nobody says what they cost.
     """
-    adopted = []
+    taken = []
     for finding in found.findings:
         if finding.kind is not Kind.QUANTITY or finding.act not in {Act.ADOPT, Act.FLATTEN}:
             continue
@@ -157,5 +157,5 @@ def adopted(tracks: Tracks, found: Reconciled, done: Sequence[Done], now: dateti
                 "of; it is asked again at the next turn"
             )
         if shares and price is not None:
-            adopted.append(Done(now, "", symbol, 1 if shares > 0 else -1, abs(shares), price))
-    return adopted
+            taken.append(Done(now, "", symbol, 1 if shares > 0 else -1, abs(shares), price))
+    return taken

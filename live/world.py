@@ -61,7 +61,7 @@ class Picture:
     halted : bool
         Whether nothing may be entered until somebody has looked.
     positions : dict of str to Decimal or None
-        Shares that the broker holds, signed; None: it says that there are some, and not how many.
+        Shares that the broker holds, signed; None: its answer does not say how many.
     """
 
     now: datetime

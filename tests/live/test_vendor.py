@@ -165,16 +165,29 @@ def test_adjusted_bars_in_another_order_or_number_are_paired_by_their_instants()
     assert told.faults == (f"AAA, {lost:%Y-%m-%d %H:%M} UTC: no adjusted bar",)
 
 
-def test_an_absurd_stamp_costs_its_own_bar_and_no_other():
+ABSURD = ["2026-03-02T24:00:00Z", "2026-02-30T14:31:00Z", "9999-12-31T23:59:00Z"]
+
+
+@pytest.mark.parametrize("absurd", ABSURD)
+def test_an_absurd_stamp_costs_its_own_bar_and_no_other(absurd):
     with FakeAlpaca(minutes(40), start=at(0, "10:00"), calendar=week()) as fake:
         plain = ask(fake, ["AAA"], interval="1Min")
-        bar = datetime(2026, 3, 2, 14, 34, tzinfo=UTC)
-        fake.fault("data", "set", at=bar, set={"t": "9999-12-31T23:59:00Z"})  # a minute later is no date
+        rows = [
+            {"t": f"{row['bar_close'] - timedelta(minutes=1):%Y-%m-%dT%H:%M:%SZ}"}
+            | {name[0]: row[name] for name in ("open", "high", "low", "close", "volume")}
+            for row in plain.bars.iter_rows(named=True)
+        ]
+        for adjustment in ("raw", "all"):
+            told = {"bars.AAA": [*rows, rows[-1] | {"t": absurd}]}
+            fake.fault(BARS, "edit", match={"adjustment": adjustment}, set=told)
         told = ask(fake, ["AAA"], interval="1Min")
-    assert told.bars.equals(plain.bars.filter(pl.col("bar_close") != bar))
+    assert told.bars.equals(plain.bars)
+    assert plain.bars.height == 30
+    # What ends after now is a bar that is not over, of the year 9999 too; the others are told.
+    assert [f"stamp {absurd}" in fault for fault in told.faults] == ([] if absurd > "9" else [True])
 
 
-@pytest.mark.parametrize("strange", ["2026-03-02T24:00:00Z", "2026-02-30T14:31:00Z", "9999-12-31T23:59:00Z"])
+@pytest.mark.parametrize("strange", ABSURD)
 def test_stamps_that_are_no_instants_are_left_to_the_rules(strange):
     near = ["2026-03-02T14:30:00Z", "2026-03-02T14:31:00Z"]
     assert _plain_closes(near, "1Min") == {
