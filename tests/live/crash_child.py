@@ -10,10 +10,10 @@ import time
 
 BEGAN = time.monotonic()  # before anything else is imported
 
-import json  # noqa: E402
 import os  # noqa: E402
 import signal  # noqa: E402
 import sys  # noqa: E402
+import threading  # noqa: E402
 from collections.abc import Callable  # noqa: E402
 from pathlib import Path  # noqa: E402
 from typing import Any  # noqa: E402
@@ -39,29 +39,38 @@ POINTS = {
 }
 
 
-COUNT = "count"  # in place of a point: nobody is killed, and the end says how often each was passed
-PASSED: dict[str, int] = {}
+# How often each point has still to be passed before this process is killed there.
+LEFT: dict[str, int] = {}
 
 
-def arm(point: str, nth: int) -> None:
-    """Let this process be killed at a point, the `nth` time it is passed; 0 never."""
+def wrap(point: str) -> None:
+    """Let this process be killable at a point."""
     module, owner, method, when = POINTS[point]
     __import__(module)
     cls = getattr(sys.modules[module], owner)
     true: Callable[..., Any] = getattr(cls, method)
-    PASSED[point] = 0
+
+    def passing() -> None:
+        if point in LEFT:
+            LEFT[point] -= 1
+            if LEFT[point] == 0:
+                os.kill(os.getpid(), signal.SIGKILL)
 
     def wrapped(*arguments: Any, **more: Any) -> Any:
-        PASSED[point] += 1
-        passes = PASSED[point]
-        if when == "before" and passes == nth:
-            os.kill(os.getpid(), signal.SIGKILL)
+        if when == "before":
+            passing()
         value = true(*arguments, **more)
-        if when == "after" and passes == nth:
-            os.kill(os.getpid(), signal.SIGKILL)
+        if when == "after":
+            passing()
         return value
 
     setattr(cls, method, wrapped)
+
+
+def arm(nth: str, point: str) -> None:
+    """Be killed at this point and no other, the `nth` time that it is passed from now on."""
+    LEFT.clear()
+    LEFT[point] = int(nth)
 
 
 def say(word: str) -> None:
@@ -70,7 +79,7 @@ def say(word: str) -> None:
 
 
 def trade(port: int, folder: Path) -> None:
-    """Look once, and then as often as told to."""
+    """Look once, and then at each line "look", or "look NTH POINT" to be killed there."""
     from pydantic import SecretStr
 
     from live.keys import Access
@@ -82,24 +91,44 @@ def trade(port: int, folder: Path) -> None:
     process = Process(known, "1Min", folder, patience=60.0, deadline=20.0)
     process.trader.tick()
     say(f"trading {time.monotonic() - BEGAN:.3f} {time.process_time():.3f}")
-    while sys.stdin.readline().strip() == "look":
+    while (line := sys.stdin.readline().strip()).startswith("look"):
+        if kill := line.removeprefix("look").split(maxsplit=1):
+            arm(*kill)
         process.trader.tick()
         say("looked")
 
 
-def nursery() -> None:
-    """Import once, and trade in a fork for each line "PORT FOLDER NTH POINT": starting costs seconds."""
-    import tests.chaos.process  # noqa: F401
+def load_kernels() -> None:
+    """Step an engine over one symbol, whose kernels every fork has then; no thread begins for one."""
+    import numpy as np
 
+    from research.data.aligned import Panel
+    from research.engine import UnifiedTradingEngine
+    from tests.chaos.market import PAST
+    from tests.chaos.process import PARAMS
+
+    closes = np.datetime64("2021-03-01T15:00", "us") + np.arange(PAST + 1) * np.timedelta64(60_000_000, "us")
+    price = np.asfortranarray(80.0 + np.sin(np.arange(PAST + 1.0))[:, None])
+    one = np.ones_like(price)
+    panel = Panel(("AAA",), closes, price, price + 0.1, price - 0.1, price, one * 1e3, one, one, one * 0.0)
+    engine = UnifiedTradingEngine("ma_crossover", symbols=panel.symbols, params=PARAMS)
+    engine.advance(panel[:PAST])
+    engine.advance(panel[PAST:])
+
+
+def nursery() -> None:
+    """Import once, and trade in a fork for each line "PORT FOLDER [NTH POINT]": starting costs seconds."""
+    load_kernels()
+    for point in POINTS:
+        wrap(point)
+    assert threading.active_count() == 1, "a fork would have the locks of threads that it has not"
     while (line := sys.stdin.readline().strip()) != "end":
-        port, folder, nth, *point = line.split(" ", 3)
+        port, folder, *kill = line.split(" ", 3)
         child = os.fork()
         if child == 0:
-            for name in POINTS if point == [COUNT] else point:
-                arm(name, int(nth))
+            if kill:
+                arm(*kill)
             trade(int(port), Path(folder))
-            if point == [COUNT]:
-                say(f"passed {json.dumps(PASSED)}")
             os._exit(0)
         _, status = os.waitpid(child, 0)
         say("killed" if os.WIFSIGNALED(status) else f"ended {os.waitstatus_to_exitcode(status)}")

@@ -2,9 +2,10 @@
 
 The fake lives here, the trader in a child (`tests.live.crash_child`) that is killed at a point and begun
 again, look by look, until the market is over; it begins again at the instant of the fake's time at which it
-was killed. The end is compared with that of a child that nobody killed. Each market is lived through once
-without a kill, which counts how often each point is passed, and once for each point, killed at one of these
-times drawn by chance; markets follow until each point has been struck often enough.
+was killed. Each market is lived through twice: by a child that nobody kills, and by one that is killed once
+in most bars, at points and passages drawn by chance. A bar has one kill at most: what a second one delays
+is not sent in this minute any more, rightly, and the end is another. Both must end alike. Markets follow
+until each point has been struck often enough.
 
     python -m tests.studies crash --times 50
 """
@@ -12,15 +13,16 @@ times drawn by chance; markets follow until each point has been struck often eno
 from __future__ import annotations
 
 import argparse
-import json
 import random
 import statistics
 import subprocess
 import sys
 import tempfile
 from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
+from itertools import cycle
 from pathlib import Path
 
 from live.journal import Journal
@@ -29,12 +31,24 @@ from tests.chaos.judge import Judge
 from tests.chaos.market import market
 from tests.chaos.process import RULES
 from tests.fake_alpaca import FakeAlpaca
-from tests.live.crash_child import COUNT, POINTS
+from tests.live.crash_child import POINTS
 
-BARS = 4
+BARS = 12
 SEED = 5  # of the first market
+ONCE = ("before the journal begins", "after the journal begins")  # passed by the first start alone
 # After each close: to decide and send, to protect, to send again what never arrived, to protect that.
 LOOKS = tuple(timedelta(seconds=n) for n in (3, 8, 26, 31))
+
+
+@dataclass(frozen=True)
+class Kill:
+    """Where a process is killed: at a point, the `nth` time that it is passed after it was armed."""
+
+    point: str
+    nth: int = 1
+
+    def __str__(self) -> str:
+        return f"{self.nth} {self.point}"
 
 
 @dataclass
@@ -44,8 +58,7 @@ class Found:
     end: tuple[tuple[object, ...], ...]
     breaches: dict[str, int]
     examples: list[str]
-    kills: int = 0
-    passed: dict[str, int] = field(default_factory=dict)
+    kills: Counter[str] = field(default_factory=Counter)
 
 
 class Child:
@@ -78,30 +91,45 @@ class Child:
         self.process.stdin.flush()
 
 
-def one(child: Child, point: str, nth: int, bars: int = BARS, seed: int = SEED) -> Found:
-    """Run a market through, killed at the `nth` time a point is passed; "" never."""
+def one(child: Child, kills: Mapping[int, Kill], bars: int = BARS, seed: int = SEED) -> Found:
+    """Run a market through.
+
+    Parameters
+    ----------
+    child : Child
+    kills : mapping of int to Kill
+        Armed at these bars, before the first look, and in place of one that has not come; 0 is the start.
+    bars, seed : int
+        Of the market.
+    """
     world = market(random.Random(seed), bars, daily=False, splits=False)
+    struck: Counter[str] = Counter()
     with (
         tempfile.TemporaryDirectory() as name,
         FakeAlpaca(world.bars, start=world.start, calendar=world.calendar, seed=5) as fake,
     ):
-        judge, kills = Judge(fake, RULES), 0
-        begin = f"{fake.listener.port} {name} {nth}"
-        child.tell(f"{begin} {point}" if point else begin)
-        word = child.hear()
-        # The last bar before the start is decided at as well: by the first process, or by the next.
-        for at in (None, *(close + wait for close in (world.start, *world.closes) for wait in LOOKS)):
-            if at is not None:
-                fake.advance_to(max(at, fake.now))
-                child.tell("look")
-                word = child.hear()
-            while word == "killed":  # begun again, it looks at the same instant
-                kills += 1
+        judge, begin = Judge(fake, RULES), f"{fake.listener.port} {name}"
+        armed: Kill | None = None
+
+        def told(words: str, kill: Kill | None = None) -> None:
+            """Say it to a child; one that is killed is begun again, and looks at the same instant."""
+            nonlocal armed
+            armed = kill or armed
+            child.tell(f"{words} {kill}" if kill else words)
+            while (word := child.hear()) == "killed":
+                assert armed is not None, "killed, and not by us"
+                struck[armed.point] += 1
+                armed = None
                 child.tell(begin)
-                word = child.hear()
             assert word.startswith(("trading", "looked")), word
+
+        told(begin, kills.get(0))
+        # The last bar before the start is decided at as well: by the first process, or by the next.
+        for bar, close in enumerate((world.start, *world.closes)):
+            for n, wait in enumerate(LOOKS):
+                fake.advance_to(max(close + wait, fake.now))
+                told("look", kills.get(bar) if bar and not n else None)
         child.tell("enough")
-        passed = json.loads(child.hear().removeprefix("passed ")) if point == COUNT else {}
         assert child.hear() == "ended 0"
         journal = Journal.at(Path(name) / "run.sqlite")
         tracks = Tracks.of(journal)
@@ -113,7 +141,24 @@ def one(child: Child, point: str, nth: int, bars: int = BARS, seed: int = SEED) 
         )
         positions = tuple(sorted(fake.positions().items()))
         end = (tuple(done), positions, (round(fake.exchange.account.cash, 6),))
-    return Found(end, dict(judge.breaches), judge.examples, kills, passed)
+    return Found(end, dict(judge.breaches), judge.examples, struck)
+
+
+def drawn(draw: random.Random, struck: Mapping[str, int], times: int, bars: int = BARS) -> dict[int, Kill]:
+    """Return a kill for each bar, at points that were struck least."""
+
+    def least(points: Iterable[str]) -> list[str]:
+        waiting = [point for point in points if struck.get(point, 0) < times]
+        return sorted(waiting, key=lambda point: (struck.get(point, 0), draw.random()))
+
+    others = least(point for point in POINTS if point not in ONCE)
+    kills = {
+        bar: Kill(point, draw.choice((1, 1, 1, 2)))
+        for bar, point in zip(range(1, bars + 1), cycle(others), strict=False)
+    }
+    if first := least(ONCE):
+        kills[0] = Kill(first[0])
+    return kills
 
 
 def starts(times: int) -> list[tuple[float, float]]:
@@ -142,18 +187,16 @@ def main(arguments: list[str] | None = None) -> None:
     broken: Counter[str] = Counter()
     with Child() as child:
         for seed in range(asked.seed, asked.seed + 4 * asked.times):
-            waiting = [point for point in POINTS if kills[point] < asked.times]
-            if not waiting:
+            plan = drawn(random.Random(f"{seed} kills"), kills, asked.times)
+            if not plan:
                 break
-            never = one(child, COUNT, 0, seed=seed)
-            broken += Counter(never.breaches)
-            for point in (point for point in waiting if never.passed[point]):
-                nth = random.Random(f"{seed} {point}").randint(1, never.passed[point])
-                found = one(child, point, nth, seed=seed)
-                kills[point] += found.kills
-                broken += Counter(found.breaches) + Counter({"another end": int(found.end != never.end)})
-                for line in found.examples[:3]:
-                    print(f"    market {seed}, {point}, {nth}: {line}")
+            never, found = (one(child, each, seed=seed) for each in ({}, plan))
+            kills += found.kills
+            other = Counter({"another end": int(found.end != never.end)})
+            broken += Counter(never.breaches) + Counter(found.breaches) + other
+            if found.breaches or other.total():
+                print(f"    market {seed}: {', '.join(f'bar {bar} {kill}' for bar, kill in plan.items())}")
+                print(*(f"    {line}" for line in found.examples[:3]), sep="\n")
             so_far = f"{kills.total()} kills so far, {dict(+broken) or 'sound'}"
             print(f"market {seed}: {len(never.end[0])} executions, {so_far}", flush=True)
         child.tell("end")
