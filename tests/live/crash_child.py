@@ -1,7 +1,8 @@
 """A trader in a process of its own, that kills itself at a named point.
 
 The points are before and after a method; the methods are wrapped here, in this process alone, so that what is
-shipped has no hook. It says on standard output when it trades and when it has looked.
+shipped has no hook. It says on standard output when it trades, when it has looked, where it is about to be
+killed, and at its end what the engine's account holds.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import time
 
 BEGAN = time.monotonic()  # before anything else is imported
 
+import json  # noqa: E402
 import os  # noqa: E402
 import signal  # noqa: E402
 import sys  # noqa: E402
@@ -39,8 +41,8 @@ POINTS = {
 }
 
 
-# How often each point has still to be passed before this process is killed there.
-LEFT: dict[str, int] = {}
+# Where this process is killed, and how often it has still to pass there; none or one.
+ARMED: dict[str, int] = {}
 
 
 def wrap(point: str) -> None:
@@ -51,10 +53,12 @@ def wrap(point: str) -> None:
     true: Callable[..., Any] = getattr(cls, method)
 
     def passing() -> None:
-        if point in LEFT:
-            LEFT[point] -= 1
-            if LEFT[point] == 0:
-                os.kill(os.getpid(), signal.SIGKILL)
+        if point not in ARMED:
+            return
+        ARMED[point] -= 1
+        if not ARMED[point]:
+            say(f"at {point}")
+            os.kill(os.getpid(), signal.SIGKILL)
 
     def wrapped(*arguments: Any, **more: Any) -> Any:
         if when == "before":
@@ -69,8 +73,8 @@ def wrap(point: str) -> None:
 
 def arm(nth: str, point: str) -> None:
     """Be killed at this point and no other, the `nth` time that it is passed from now on."""
-    LEFT.clear()
-    LEFT[point] = int(nth)
+    ARMED.clear()
+    ARMED[point] = int(nth)
 
 
 def say(word: str) -> None:
@@ -79,7 +83,7 @@ def say(word: str) -> None:
 
 
 def trade(port: int, folder: Path) -> None:
-    """Look once, and then at each line "look", or "look NTH POINT" to be killed there."""
+    """Look once, then at each line "look", to be killed "look NTH POINT"; at the end tell what is held."""
     from pydantic import SecretStr
 
     from live.keys import Access
@@ -90,18 +94,23 @@ def trade(port: int, folder: Path) -> None:
     # No answer is late here but for the machine's sake, and a doubt would change how the run ends.
     process = Process(known, "1Min", folder, patience=60.0, deadline=20.0)
     process.trader.tick()
+    ARMED.clear()  # what a start is armed with is for the start
     say(f"trading {time.monotonic() - BEGAN:.3f} {time.process_time():.3f}")
     while (line := sys.stdin.readline().strip()).startswith("look"):
         if kill := line.removeprefix("look").split(maxsplit=1):
             arm(*kill)
         process.trader.tick()
         say("looked")
+    say(f"held {json.dumps(process.held())}")
 
 
 def load_kernels() -> None:
-    """Step an engine over one symbol, whose kernels every fork has then; no thread begins for one."""
+    """Step an engine over one symbol's bars, the last as a trader does; no thread begins for one symbol."""
     import numpy as np
 
+    from live.journal import Journal
+    from live.told import ToldBroker
+    from live.tracks import Tracks
     from research.data.aligned import Panel
     from research.engine import UnifiedTradingEngine
     from tests.chaos.market import PAST
@@ -113,7 +122,27 @@ def load_kernels() -> None:
     panel = Panel(("AAA",), closes, price, price + 0.1, price - 0.1, price, one * 1e3, one, one, one * 0.0)
     engine = UnifiedTradingEngine("ma_crossover", symbols=panel.symbols, params=PARAMS)
     engine.advance(panel[:PAST])
-    engine.advance(panel[PAST:])
+    nothing = Tracks(Journal.at(Path(os.devnull)))  # and so nobody opens it
+    engine.advance(panel[PAST:], fill=ToldBroker("PP-", nothing).fill)
+
+
+def forkable() -> bool:
+    """Whether nobody but this thread runs Python or Polars; the threads of allocators and of BLAS may be."""
+    names = {(task / "comm").read_text().strip() for task in Path("/proc/self/task").iterdir()}
+    pools = [name for name in names if name.startswith("tokio") or name.removeprefix("polars-").isdigit()]
+    return threading.active_count() == 1 and not pools
+
+
+def forget() -> None:
+    """Write no order ahead: a trader that the study must find out."""
+    from live.tracks import Tracks
+
+    put = Tracks.put
+
+    def late(self: Any, *tracks: Any, events: Any = ()) -> Any:
+        return put(self, *(track for track in tracks if track.order.broker_id), events=events)
+
+    Tracks.put = late  # type: ignore[method-assign]
 
 
 def nursery() -> None:
@@ -121,7 +150,7 @@ def nursery() -> None:
     load_kernels()
     for point in POINTS:
         wrap(point)
-    assert threading.active_count() == 1, "a fork would have the locks of threads that it has not"
+    assert forkable(), "a fork would have the locks of threads that it has not"
     while (line := sys.stdin.readline().strip()) != "end":
         port, folder, *kill = line.split(" ", 3)
         child = os.fork()
@@ -131,11 +160,14 @@ def nursery() -> None:
             trade(int(port), Path(folder))
             os._exit(0)
         _, status = os.waitpid(child, 0)
-        say("killed" if os.WIFSIGNALED(status) else f"ended {os.waitstatus_to_exitcode(status)}")
+        code = os.waitstatus_to_exitcode(status)
+        say("killed" if code == -signal.SIGKILL else f"ended {code}")
 
 
 if __name__ == "__main__":
-    if sys.argv[1:]:
+    if len(sys.argv) == 3:
         trade(int(sys.argv[1]), Path(sys.argv[2]))
     else:
+        if sys.argv[1:] == ["forget"]:
+            forget()
         nursery()
