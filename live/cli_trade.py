@@ -88,7 +88,7 @@ def trade(asked: RunOptions, wish: Wish, stopped: Callable[[], str | None]) -> N
         opened = _opened(asked, wish, known, home, path)
         hints = TradeHints(known, lambda text: opened.journal.tell(Event("stream", text)))
         try:
-            trader = _trader(opened, wish, known, home, limits, kill)
+            trader = _trader(opened, asked, wish, known, home, limits, kill)
             say = _Say(opened, quiet=wish.quiet)
             say.begun(path)
             if not wish.once:
@@ -204,6 +204,7 @@ def _history(symbols: Any, wish: Wish, known: Access) -> pl.DataFrame:
 
 def _trader(
     opened: Opened,
+    asked: RunOptions,
     wish: Wish,
     known: Access,
     home: Path,
@@ -221,7 +222,8 @@ def _trader(
     local = host in _LOOPBACK
     daily = LENGTHS[wish.timeframe] is None
     hosts = {**Rules().hosts, **({"paper": frozenset({host})} if local else {})}
-    rules = Rules(hosts=hosts, stale_after=_STALE_DAILY if daily else Rules().stale_after)
+    stale = _STALE_DAILY if daily else Rules().stale_after
+    rules = Rules(hosts=hosts, stale_after=stale, allow_short=asked.allow_short)
     return Trader(
         opened.runner,
         AlpacaAccount(_line(known, trading=True)),

@@ -17,11 +17,15 @@ TRADE += ["--history", "2005-01-03", "--capital", "40000"]
 
 
 @pytest.fixture
-def fake(tmp_path, monkeypatch):
+def home(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("APCA_API_KEY_ID", KEY)
     monkeypatch.setenv("APCA_API_SECRET_KEY", SECRET)
     monkeypatch.setenv("ONEPATH_HOME", str(tmp_path / "state"))
+
+
+@pytest.fixture
+def fake(home):
     bars = load_sample(["IBM"]).filter(pl.col("bar_close").dt.year() < 2012)
     with FakeAlpaca(bars, start="2010-01-05T01:00", settings=Settings(keys={KEY: SECRET})) as made:
         yield made
@@ -85,3 +89,21 @@ def test_a_failure_that_nobody_foresaw_is_in_the_journal_too_with_once(told, tmp
     with pytest.raises(ZeroDivisionError):
         told()
     assert journal(tmp_path)[-1] == ("failed", "ZeroDivisionError: by a bug")
+
+
+SHORT = ["--history", "2000-01-03", "--capital", "40000", "--allow-short"]
+# On the evening of 2008-10-08 momentum and trend are down: with --allow-short the strategy sells.
+CRASH = "2008-10-09T01:00"
+
+
+@pytest.mark.parametrize("multiplier", [1.0, 2.0])
+def test_a_short_entry_is_sent_if_the_command_and_the_account_allow_it(home, capsys, multiplier):
+    bars = load_sample(["IBM"]).filter(pl.col("bar_close").dt.year() < 2009)
+    settings = Settings(keys={KEY: SECRET}, multiplier=multiplier)
+    with FakeAlpaca(bars, start=CRASH, settings=settings) as fake:
+        status = run(app, [*TRADE, *SHORT, "--host", fake.url], name="python -m live.runner")
+        sent = [(order.side, order.symbol, order.type) for order in fake.orders()]
+    said = capsys.readouterr().out
+    assert status == 0
+    assert sent == ([("sell", "IBM", "market")] if multiplier > 1.0 else [])
+    assert ("a short sale must be allowed by rules, account and asset" in said) == (multiplier == 1.0)
