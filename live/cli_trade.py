@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 
 import typer
 
+from live.costs import at_account, costs_said
 from live.findings import Act, Policy
 from live.home import LIMITS, home_of, only_one
 from live.keys import access
@@ -81,6 +82,7 @@ def trade(asked: RunOptions, wish: Wish, stopped: Callable[[], str | None]) -> N
         What ends a run: refused credentials, a journal that cannot be written.
     """
     _require(asked, wish)
+    asked = at_account(asked)
     known = access(live=wish.live, host=wish.host)
     home = home_of(known)
     path = wish.journal or home / f"{asked.strategy}.sqlite"
@@ -303,6 +305,7 @@ class _Say:
                 f"{engine.strategy.name} on {', '.join(engine.symbols)} {verb} after {engine.last_bar}"
             )
             typer.echo(f"journal   {path}")
+            typer.echo(f"costs     {costs_said(engine.execution)}")
 
     def news(self) -> None:
         rows = self._journal.rows(

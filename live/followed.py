@@ -127,7 +127,9 @@ def _step(
     told = []
     for k in sorted({*mine, *its}):
         if _said(mine.get(k, [])) != _said(its.get(k, [])):
-            told.append(f"{bar.symbols[k]} {_words(mine.get(k, []))}, simulated {_words(its.get(k, []))}")
+            fees = [f.fee for f in (*mine.get(k, []), *its.get(k, []))]
+            sides = (_words(side.get(k, []), fees=any(fees)) for side in (mine, its))
+            told.append(f"{bar.symbols[k]} {', simulated '.join(sides)}")
             _redo(journal, t, k, mine.get(k, []), bar, before, account, execution)
     there = journal.decided.there[t]
     for k in np.flatnonzero(there & ~np.isnan(bar.close[0])).tolist():
@@ -240,10 +242,12 @@ def _said(fills: list[Booked]) -> list[tuple[object, ...]]:
     return [(f.side, f.quantity, f.price, f.fee, LEG_OF_REASON[f.reason]) for f in fills]
 
 
-def _words(fills: list[Booked]) -> str:
-    """Return fills in words: bought 100 at 12.34."""
+def _words(fills: list[Booked], *, fees: bool) -> str:
+    """Return fills in words: bought 100 at 12.34 (entry)."""
     if not fills:
         return "none"
     return " and ".join(
-        f"{'bought' if f.side > 0 else 'sold'} {f.quantity:g} at {f.price:.10g} ({f.reason})" for f in fills
+        f"{'bought' if f.side > 0 else 'sold'} {f.quantity:g} at {f.price:.10g} ({f.reason}"
+        + (f", fee {f.fee:.2f})" if fees else ")")
+        for f in fills
     )

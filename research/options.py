@@ -49,7 +49,10 @@ class RunOptions:
     capital: Annotated[float, _option("Initial capital, USD.")] = 100_000.0
     train_fraction: Annotated[float, _option("Share of the span that is not traded but learned from.")] = 0.3
     slippage: Annotated[float, _option("Fraction of the price that a market order gives up.")] = 0.0005
-    commission: Annotated[float, _option("Fraction of the traded value, on every order.")] = 0.001
+    commission: Annotated[
+        float | None,
+        _option("Fraction of the traded value, on every order; 0.001 by default, at an account none."),
+    ] = None
     fractional: Annotated[bool, _option("Trade fractions of a share.", "--fractional")] = False
     allow_short: Annotated[bool, _option("Take short entries.", "--allow-short")] = False
     learners: Annotated[
@@ -84,6 +87,7 @@ class RunOptions:
         from research.execution import Execution
         from research.request import Request
 
+        commission = Execution.commission if self.commission is None else self.commission
         return Request(
             self.strategy,
             names(self.symbols),
@@ -92,7 +96,7 @@ class RunOptions:
             assignments(self.param or []),
             self.capital,
             self.train_fraction,
-            Execution(self.slippage, self.commission, self.fractional, self.allow_short),
+            Execution(self.slippage, commission, self.fractional, self.allow_short),
             self._learning(),
             self.jobs,
             self.model,
