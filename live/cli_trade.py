@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -17,15 +17,15 @@ from urllib.parse import urlsplit
 
 import typer
 
+from live.allowed import Run, said_limits, text_of_rules
 from live.costs import at_account, costs_said
 from live.findings import Act, Policy
 from live.home import LIMITS, home_of, only_one
-from live.keys import access
+from live.keys import access, limits_told, settings_file
 from live.killing import heard_kill
 from live.limits import Limits
 from live.line import Line
 from live.pace import Pace
-from live.risk_context import Rules
 from live.rows import Event
 from live.schedule import LENGTHS, Hours, Schedule
 from live.streams import TradeHints
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
     from live.keys import Access
     from live.opening import Opened
+    from live.risk_context import Rules
     from live.trader import Trader
     from research.options import RunOptions
     from research.request import Request
@@ -46,8 +47,6 @@ __all__ = ["Wish", "trade"]
 _HISTORY: Final = {"1Day": 3652, "1Hour": 730, "30Min": 365, "15Min": 240, "5Min": 120, "1Min": 30}
 _DRIFT: Final = {"halt": Act.HALT, "adopt": Act.ADOPT, "flatten": Act.FLATTEN}
 _LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
-# A bar may be older than a day when a weekend or a holiday lies between; an intraday one may not.
-_STALE_DAILY: Final = timedelta(days=5)
 # What comes with every order that goes well; --quiet leaves it to the journal.
 _ROUTINE: Final = frozenset({"continued", "sent", "order", "executed"})
 _FILE_ONLY: Final = ("start", "end", "bars", "interval", "exchange", "timezone", "on_bad", "train_fraction")
@@ -84,13 +83,16 @@ def trade(asked: RunOptions, wish: Wish, stopped: Callable[[], str | None]) -> N
     _require(asked, wish)
     asked = at_account(asked)
     known = access(live=wish.live, host=wish.host)
+    said = said_limits(limits_told(), settings_file())
     home = home_of(known)
     path = wish.journal or home / f"{asked.strategy}.sqlite"
     with only_one(home), Limits.at(home / LIMITS) as limits, heard_kill() as kill:
         opened = _opened(asked, wish, known, home, path)
         hints = TradeHints(known, lambda text: opened.journal.tell(Event("stream", text)))
         try:
-            trader = _trader(opened, asked, wish, known, home, limits, kill)
+            rules = replace(_run(opened, wish).defaults(), **said, allow_short=asked.allow_short)
+            limits.hold_to(text_of_rules(rules))
+            trader = _trader(opened, rules, wish, known, home, limits, kill)
             say = _Say(opened, quiet=wish.quiet)
             say.begun(path)
             if not wish.once:
@@ -204,9 +206,18 @@ def _history(symbols: Any, wish: Wish, known: Access) -> pl.DataFrame:
     return told.bars
 
 
+def _run(opened: Opened, wish: Wish) -> Run:
+    """Return what the defaults of the limits follow from."""
+    from research.kernels.account import A_EQUITY
+
+    engine = opened.runner.engine
+    worth = max(engine.initial_capital, float(engine.account.totals[A_EQUITY]))
+    return Run(worth, engine.params["max_weight"], len(engine.symbols), daily=LENGTHS[wish.timeframe] is None)
+
+
 def _trader(
     opened: Opened,
-    asked: RunOptions,
+    rules: Rules,
     wish: Wish,
     known: Access,
     home: Path,
@@ -222,10 +233,7 @@ def _trader(
     actions = Line(actions_talk(known), _pace(known))
     host = urlsplit(known.trading).hostname or ""
     local = host in _LOOPBACK
-    daily = LENGTHS[wish.timeframe] is None
-    hosts = {**Rules().hosts, **({"paper": frozenset({host})} if local else {})}
-    stale = _STALE_DAILY if daily else Rules().stale_after
-    rules = Rules(hosts=hosts, stale_after=stale, allow_short=asked.allow_short)
+    hosts = {**rules.hosts, **({"paper": frozenset({host})} if local else {})}
     return Trader(
         opened.runner,
         AlpacaAccount(_line(known, trading=True)),
@@ -243,7 +251,7 @@ def _trader(
             host=host,
             timeframe=wish.timeframe,
             settle=timedelta(seconds=wish.settle),
-            rules=rules,
+            rules=replace(rules, hosts=hosts),
             policy=Policy(drift=_DRIFT[wish.drift]),
         ),
         home,

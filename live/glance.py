@@ -17,9 +17,8 @@ from live.killing import kill_asked
 from live.limits import Latch
 from live.reading import Reading
 from live.rhythm import Rhythm, rhythm_of
-from live.risk_context import Rules
 from live.standing import Standing, standing_of
-from live.usage import STALE_DAILY, Usage, latches_of, marks_of, usage_of
+from live.usage import Usage, equity_of, latches_of, marks_of, rules_of, usage_of
 from live.vitals import MUTE_AFTER, Health, Pulse, health_of, pulse_of, spoken
 from research.errors import OnepathError
 
@@ -139,10 +138,11 @@ def _seen(
     path: Path | None, limits: Path, at: datetime, mute_after: timedelta, notes: Sequence[str] = ()
 ) -> Glance:
     latches: tuple[Latch, ...] = ()
-    marks = None
+    marks = rules = equity = None
     if limits.exists():
         with Reading.limits(limits) as reading:
             latches, marks = latches_of(reading), marks_of(reading)
+            rules, equity = rules_of(reading), equity_of(reading)
     asked = kill_asked(limits.parent)
     looks = [
         f"limit `{x.name}` is latched since {x.at[:19].replace('T', ' ')} UTC: {x.text}" for x in latches
@@ -161,7 +161,6 @@ def _seen(
         standing = standing_of(journal, replay=mode == "replay")
         rhythm = rhythm_of(journal)
         events = journal.rows("SELECT at, kind, symbol, text FROM events ORDER BY seq DESC LIMIT ?", _EVENTS)
-    rules = Rules(stale_after=STALE_DAILY) if settings.get("timeframe") == "1Day" else Rules()
     vital = spoken(health, pulse, at)
     looks = [*_of_runner(health, pulse, vital, standing), *looks, *_of_orders(standing, at)]
     if rhythm.alarm:
@@ -177,7 +176,7 @@ def _seen(
         tuple(map(str, settings.get("symbols", ()))),
         standing,
         rhythm,
-        () if mode == "replay" else usage_of(standing, marks, at, rules),
+        () if mode == "replay" else usage_of(standing, marks, at, rules, equity),
         latches,
         tuple(Happened(when, kind, symbol or "", text) for when, kind, symbol, text in reversed(events)),
         tuple(looks),

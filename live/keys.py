@@ -30,13 +30,14 @@ from pydantic import SecretStr
 
 from research.errors import BadValue, KeysRefused
 
-__all__ = ["Access", "access", "settings_file"]
+__all__ = ["Access", "access", "limits_told", "settings_file"]
 
 _TRADING: Final = {False: "https://paper-api.alpaca.markets", True: "https://api.alpaca.markets"}
 _DATA: Final = "https://data.alpaca.markets"
 _LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
 _NAMES: Final = {"key": "APCA_API_KEY_ID", "secret": "APCA_API_SECRET_KEY"}
-_KNOWN: Final = frozenset({*_NAMES, "live"})
+_OPEN: Final = frozenset({"live", "limits"})  # no secret
+_KNOWN: Final = frozenset({*_NAMES, *_OPEN})
 
 
 @dataclass(frozen=True)
@@ -88,7 +89,8 @@ def access(
     environment : mapping, optional
         Default: the process's. Reads ``APCA_API_KEY_ID``, ``APCA_API_SECRET_KEY`` and ``ONEPATH_LIVE``.
     file : Path, optional
-        Default: `settings_file`. TOML: `key`, `secret`, `live`. The environment's keys come first.
+        Default: `settings_file`. TOML: `key`, `secret`, `live`, and a table `limits`, which is not read here:
+        what is wrong in it must not keep anybody from the kill switch. The environment's keys come first.
 
     Raises
     ------
@@ -119,6 +121,23 @@ def access(
         keys[name] = found
     trading, data = _hosts(is_live, host)
     return Access(keys["key"], keys["secret"], is_live, trading, data)
+
+
+def limits_told(file: Path | None = None) -> Mapping[str, object]:
+    """Return the table `[limits]` of the settings file as it stands there; empty if there is none.
+
+    Raises
+    ------
+    KeysRefused
+        As `access` says of the file.
+    BadValue
+        It is no table.
+    """
+    file = settings_file() if file is None else file
+    told = _written(file).get("limits", {})
+    if not isinstance(told, dict):
+        raise BadValue(f"`limits` in {file} must be a table, was none; write [limits] and a line for each")
+    return told
 
 
 def _told(environment: Mapping[str, str] | None, name: str) -> str:
@@ -174,7 +193,9 @@ def _written(file: Path) -> Mapping[str, Any]:
     told = _parsed(file)
     strange = sorted(set(told) - _KNOWN)
     if strange:
-        raise KeysRefused(f"{file} must hold key, secret and live alone, has {', '.join(strange)}; drop them")
+        raise KeysRefused(
+            f"{file} must hold key, secret, live and [limits] alone, has {', '.join(strange)}; drop them"
+        )
     if not isinstance(told.get("live", False), bool):
         raise KeysRefused(f"`live` in {file} must be true or false; write it without quotes")
     return told
@@ -187,6 +208,6 @@ def _parsed(file: Path) -> Mapping[str, Any]:
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as problem:
         kind = type(problem).__name__
     else:
-        return {name: told[name] if name == "live" else _secret(told[name]) for name in told}
+        return {name: told[name] if name in _OPEN else _secret(told[name]) for name in told}
     # Neither the text nor what failed on it, which holds the text: the line that is wrong may be the secret.
-    raise KeysRefused(f"{file} is no TOML ({kind}); write key, secret and live")
+    raise KeysRefused(f"{file} is no TOML ({kind}); write key, secret, live and [limits]")

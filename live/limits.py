@@ -12,7 +12,7 @@ nothing is answered, and without an answer no order is sent.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -196,6 +196,14 @@ class Limits:
         """Return every act, oldest first: when, limit, "latched" or "reset", by whom, text."""
         return self._read("SELECT at, name, act, by_whom, text FROM latch_acts ORDER BY seq")
 
+    # --- what a run is held to ---------------------------------------------------------------------
+
+    def hold_to(self, rules: Mapping[str, str]) -> None:
+        """Write the limits in force, by name, in place of those before; for who watches."""
+        with self._act():
+            self._db.execute("DELETE FROM rules")
+            self._db.executemany("INSERT INTO rules VALUES (?, ?)", rules.items())
+
     # --- marks ------------------------------------------------------------------------------------
 
     def mark(self, day: str, equity: Decimal) -> Marks:
@@ -227,6 +235,8 @@ class Limits:
                     "INSERT OR REPLACE INTO equity_marks VALUES (1, ?, ?, ?)",
                     (now.day, str(now.day_equity), str(now.peak_equity)),
                 )
+            if self._db.execute("SELECT equity FROM equity_last").fetchall() != [(str(equity),)]:
+                self._db.execute("INSERT OR REPLACE INTO equity_last VALUES (1, ?)", (str(equity),))
         return now
 
 

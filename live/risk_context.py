@@ -181,7 +181,7 @@ def _hosts() -> Mapping[str, frozenset[str]]:
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """The limits. What is equal to a limit is within it.
+    """The limits. What is equal to a limit is within it. Those of a run follow from it (`live.allowed`).
 
     Attributes
     ----------
@@ -219,8 +219,8 @@ class Rules:
     open_orders: int = 60
     orders_per_minute: int = 30
     orders_per_day: int = 500
-    daily_loss: Decimal = Decimal("0.03")
-    drawdown: Decimal = Decimal("0.2")
+    daily_loss: Decimal = Decimal("0.05")
+    drawdown: Decimal = Decimal("0.25")
     collar: Decimal = Decimal("0.2")
     stale_after: timedelta = timedelta(hours=20)
     clock_skew: timedelta = timedelta(seconds=2)

@@ -102,4 +102,8 @@ LIMITS_DDL = (
     """CREATE TABLE IF NOT EXISTS equity_marks (
         id INTEGER PRIMARY KEY CHECK (id = 1), day TEXT NOT NULL, day_equity TEXT NOT NULL,
         peak_equity TEXT NOT NULL)""",
+    # What a run is held to, and the account's equity at the last look: for who watches.
+    "CREATE TABLE IF NOT EXISTS rules (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
+    """CREATE TABLE IF NOT EXISTS equity_last (
+        id INTEGER PRIMARY KEY CHECK (id = 1), equity TEXT NOT NULL)""",
 )

@@ -1,7 +1,7 @@
 """How much of each limit is used, as far as a journal can tell.
 
-In: where a run stands, the equity that losses are measured from, the rules. Out: a row for each limit. What
-only the runner knows, such as the distance of the clocks, is said to be not known here.
+In: where a run stands, the account's equity and what losses are measured from, the rules in force. Out: a row
+for each limit. What only the runner knows, such as the distance of the clocks, is said to be not known here.
 """
 
 from __future__ import annotations
@@ -12,16 +12,16 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Final
 
+from live.allowed import rules_of_text
 from live.limits import Latch, Marks
 from live.payloads import amount_of
 from live.reading import Reading
 from live.risk_context import Purpose, Rules
 from live.standing import Standing
 
-__all__ = ["STALE_DAILY", "Usage", "latches_of", "marks_of", "usage_of"]
+__all__ = ["Usage", "equity_of", "latches_of", "marks_of", "rules_of", "usage_of"]
 
 ZERO: Final = Decimal(0)
-STALE_DAILY: Final = timedelta(days=5)  # of daily bars, as `live.cli_trade` has it
 _NAMES: Final = {
     "order_quantity": "order quantity",
     "order_notional": "order notional",
@@ -66,8 +66,25 @@ def marks_of(limits: Reading) -> Marks | None:
     return None
 
 
+def rules_of(limits: Reading) -> Rules | None:
+    """Return the limits that the last run at the account was held to; None: the file does not say."""
+    told = dict(limits.rows("SELECT name, value FROM rules")) if _has(limits, "rules") else {}
+    return rules_of_text(told)
+
+
+def equity_of(limits: Reading) -> Decimal | None:
+    """Return the account's equity at the runner's last look; None: the file does not say."""
+    rows = limits.rows("SELECT equity FROM equity_last") if _has(limits, "equity_last") else []
+    return amount_of(rows[0][0]) if rows else None
+
+
+def _has(limits: Reading, table: str) -> bool:
+    """Say whether a file is new enough to have a table."""
+    return bool(limits.rows("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?", table))
+
+
 def usage_of(
-    now: Standing, marks: Marks | None, at: datetime, rules: Rules | None = None
+    now: Standing, marks: Marks | None, at: datetime, rules: Rules | None, equity: Decimal | None
 ) -> tuple[Usage, ...]:
     """Return each limit, used and allowed.
 
@@ -77,15 +94,20 @@ def usage_of(
     marks : Marks or None
     at : datetime
         UTC.
-    rules : Rules, optional
-        Default: those of a runner that is not told others.
+    rules : Rules or None
+        Those of the run; None: not known.
+    equity : Decimal or None
+        The account's, USD, as the door knows it: not the run's own, which began with a part of it.
     """
-    rules = rules or Rules()
-    used = _used(now, marks, at)
-    return tuple(_row(field, used.get(field), getattr(rules, field)) for field in _NAMES)
+    used = _used(now, marks, at, equity)
+    return tuple(
+        _row(field, used.get(field), None if rules is None else getattr(rules, field)) for field in _NAMES
+    )
 
 
-def _used(now: Standing, marks: Marks | None, at: datetime) -> Mapping[str, Decimal | int | timedelta | None]:
+def _used(
+    now: Standing, marks: Marks | None, at: datetime, equity: Decimal | None
+) -> Mapping[str, Decimal | int | timedelta | None]:
     worth = {p.symbol: abs(p.quantity) * p.price for p in now.positions if p.price is not None}
     known = len(worth) == len(now.positions)
     gross = sum(worth.values(), ZERO) if known else None
@@ -99,14 +121,14 @@ def _used(now: Standing, marks: Marks | None, at: datetime) -> Mapping[str, Deci
         "order_quantity": max((shares for _, shares in entries), default=ZERO),
         "order_notional": max((shares * prices.get(s, ZERO) for s, shares in entries), default=ZERO),
         "position_notional": largest,
-        "position_share": _over(largest, now.equity),
-        "gross_exposure": _over(gross, now.equity),
+        "position_share": _over(largest, equity),
+        "gross_exposure": _over(gross, equity),
         "positions": len(held | {o.symbol for o in now.orders if o.purpose == Purpose.ENTER}),
         "open_orders": sum(not o.leg for o in now.orders),
         "orders_per_minute": len(minute),
         "orders_per_day": len(day),
-        "daily_loss": None if marks is None else _loss(now.equity, marks.day_equity),
-        "drawdown": None if marks is None else _loss(now.equity, marks.peak_equity),
+        "daily_loss": None if marks is None else _loss(equity, marks.day_equity),
+        "drawdown": None if marks is None else _loss(equity, marks.peak_equity),
         "stale_after": None if now.last_bar is None else max(at - now.last_bar, timedelta(0)),
     }
 
@@ -119,13 +141,19 @@ def _loss(equity: Decimal | None, since: Decimal) -> Decimal | None:
     return None if equity is None or since <= 0 else max((since - equity) / since, ZERO)
 
 
-def _row(field: str, used: Decimal | int | timedelta | None, allowed: Decimal | int | timedelta) -> Usage:
+def _row(
+    field: str, used: Decimal | int | timedelta | None, allowed: Decimal | int | timedelta | None
+) -> Usage:
     share = None
-    if used is not None:
+    if used is not None and allowed is not None:
         size = allowed.total_seconds() if isinstance(allowed, timedelta) else float(allowed)
         spent = used.total_seconds() if isinstance(used, timedelta) else float(used)
         share = spent / size if size > 0 else (0.0 if spent == 0 else float("inf"))
-    return Usage(_NAMES[field], "–" if used is None else _text(field, used), _text(field, allowed), share)
+    return Usage(_NAMES[field], _told(field, used), _told(field, allowed), share)
+
+
+def _told(field: str, value: Decimal | int | timedelta | None) -> str:
+    return "–" if value is None else _text(field, value)
 
 
 def _text(field: str, value: Decimal | int | timedelta) -> str:

@@ -107,3 +107,54 @@ def test_a_short_entry_is_sent_if_the_command_and_the_account_allow_it(home, cap
     assert status == 0
     assert sent == ([("sell", "IBM", "market")] if multiplier > 1.0 else [])
     assert ("a short sale must be allowed by rules, account and asset" in said) == (multiplier == 1.0)
+
+
+def written(tmp_path, monkeypatch, text):
+    """Write the settings file of a user."""
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    file = tmp_path / "config" / "onepath" / "alpaca.toml"
+    file.parent.mkdir(parents=True)
+    file.write_text(text)
+    file.chmod(0o600)
+
+
+def in_force(tmp_path):
+    (path,) = (tmp_path / "state").rglob("limits.sqlite")
+    with sqlite3.connect(path) as db:
+        return dict(db.execute("SELECT name, value FROM rules"))
+
+
+def test_a_run_with_the_defaults_sends_what_its_strategy_asks(told, fake, tmp_path):
+    """The audit's case: one symbol, the default capital; 54,304.50 USD had been blocked at 50,000."""
+    status, out, _ = told("--capital", "100000")
+    assert status == 0
+    assert not any("blocked" in line for line in out)
+    (order,) = fake.orders()
+    assert order.qty * 131 > 50_000  # IBM closed at 132.45
+    assert in_force(tmp_path)["order_notional"] == "285000"
+
+
+def test_a_limit_of_the_settings_file_holds(told, fake, tmp_path, monkeypatch):
+    written(tmp_path, monkeypatch, "[limits]\norder_notional = 1_000\ndaily_loss = 0.01\n")
+    status, out, _ = told()
+    assert status == 0
+    assert fake.orders() == []
+    assert any("blocked by order notional: order must be ≤ 1000 USD, was " in line for line in out)
+    known = in_force(tmp_path)
+    assert (known["order_notional"], known["daily_loss"], known["positions"]) == ("1000", "0.01", "20")
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("order_notionl = 1", "unknown limit in {} 'order_notionl'; did you mean 'order_notional'?"),
+        ("daily_loss = 3", "limit `daily_loss` in {} must be a fraction in (0, 1], was 3; write it like"),
+    ],
+)
+def test_a_wrong_limit_is_refused_before_anything_is_begun(told, fake, tmp_path, monkeypatch, line, said):
+    written(tmp_path, monkeypatch, f"[limits]\n{line}\n")
+    status, out, err = told()
+    assert (status, out, len(err)) == (2, [], 1)
+    assert said.format(tmp_path / "config" / "onepath" / "alpaca.toml") in err[0]
+    assert fake.log.count("GET /v2/account") == 0
+    assert not list((tmp_path / "state").rglob("*.sqlite"))

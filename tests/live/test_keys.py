@@ -5,7 +5,7 @@ import traceback
 
 import pytest
 
-from live.keys import access
+from live.keys import access, limits_told
 from research.errors import BadValue, KeysRefused
 from tests.live.canary import KEY, SECRET
 
@@ -116,3 +116,14 @@ def test_keys_print_as_stars(file):
     shown = f"{found} {found!r} {vars(found)}"
     assert KEY not in shown
     assert SECRET not in shown
+
+
+def test_limits_stand_in_the_same_file_and_do_not_hinder_access(file):
+    assert limits_told(file) == {}
+    write(file, f'key = "{KEY}"\nsecret = "{SECRET}"\n[limits]\norder_notional = 5\nnosuch = "x"\n')
+    assert limits_told(file) == {"order_notional": 5, "nosuch": "x"}
+    assert access(environment={}, file=file).key.get_secret_value() == KEY
+    with pytest.raises(KeysRefused, match="chmod 600"):
+        limits_told(write(file, "[limits]\n", 0o644))
+    with pytest.raises(BadValue, match=r"`limits` in .* must be a table, was none"):
+        limits_told(write(file, "limits = 3\n"))

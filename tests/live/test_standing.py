@@ -5,14 +5,14 @@ from decimal import Decimal
 
 import pytest
 
-import live.cli_trade
+from live.allowed import text_of_rules
 from live.limits import KILL, Latch, Limits, Marks
 from live.protection import Protection
 from live.reading import Reading
 from live.risk_context import Rules
 from live.standing import standing_of
 from live.tracks import utc_text
-from live.usage import STALE_DAILY, latches_of, marks_of, usage_of
+from live.usage import equity_of, latches_of, marks_of, rules_of, usage_of
 from tests.live.status_helpers import LAST, NOW, bar, begin, change, healthy, oco, tracked, write
 
 D = Decimal
@@ -169,8 +169,12 @@ def test_a_replays_account_is_the_engines(path):
 # --- limits used -------------------------------------------------------------------------------
 
 
-def used(path, marks=None, at=NOW):
-    return {row.name: row for row in usage_of(standing(path), marks, at)}
+EQUITY = D(100_000)
+RULES = Rules(positions=9, daily_loss=D("0.03"), drawdown=D("0.2"))
+
+
+def used(path, marks=None, at=NOW, rules=RULES, equity=EQUITY):
+    return {row.name: row for row in usage_of(standing(path), marks, at, rules, equity)}
 
 
 def test_each_limit_beside_what_is_used_of_it(path):
@@ -187,7 +191,7 @@ def test_each_limit_beside_what_is_used_of_it(path):
         "position notional": ("1,040 USD", "100,000 USD"),
         "position share": ("1.0%", "50.0%"),
         "gross exposure": ("2.0%", "100.0%"),
-        "positions": ("3", "20"),
+        "positions": ("3", "9"),
         "open orders": ("3", "60"),
         "orders per minute": ("2", "30"),
         "orders per day": ("4", "500"),
@@ -217,18 +221,39 @@ def test_what_is_not_known_is_not_guessed(path):
 def test_a_limit_of_nothing_is_all_used_by_anything(path):
     healthy(path)
     rules = Rules(positions=0, open_orders=0, order_notional=D(0))
-    found = {row.name: row.share for row in usage_of(standing(path), None, NOW, rules)}
+    found = {name: row.share for name, row in used(path, rules=rules).items()}
     assert (found["positions"], found["order notional"]) == (float("inf"), float("inf"))
     change(path, "DELETE FROM tracked")
-    found = {row.name: row.share for row in usage_of(standing(path), None, NOW, rules)}
-    assert found["order notional"] == 0.0
+    assert used(path, rules=rules)["order notional"].share == 0.0
 
 
-def test_daily_bars_are_stale_after_the_days_that_the_runner_allows(path):
-    assert STALE_DAILY == live.cli_trade._STALE_DAILY
+def test_days_are_said_as_days(path):
     healthy(path)
-    rows = usage_of(standing(path), None, NOW + 2 * DAY, Rules(stale_after=STALE_DAILY))
-    assert [(row.used, row.allowed) for row in rows if row.name == "stale bar"] == [("2.8 days", "5.0 days")]
+    row = used(path, at=NOW + 2 * DAY, rules=Rules(stale_after=timedelta(days=5)))["stale bar"]
+    assert (row.used, row.allowed) == ("2.8 days", "5.0 days")
+
+
+def test_losses_and_shares_are_of_the_account_not_of_the_runs_own_money(path):
+    """A run of 40,000 USD at an account of 250,000: nothing is lost, and little is at risk."""
+    begin(path)
+    bar(path, 0, LAST, equity=40_000.0, AAA={"held": 200.0, "close": 100.0})
+    write(path, "holdings", ("AAA", "200", "100"))
+    marks = Marks("2026-11-20", D(250_000), D(250_000))
+    found = used(path, marks, equity=D(245_000))
+    assert {name: found[name].used for name in ("daily loss", "drawdown", "position share")} == {
+        "daily loss": "2.0%",
+        "drawdown": "2.0%",
+        "position share": "8.2%",
+    }
+    assert found["gross exposure"].used == "8.2%"  # 20,000 of 245,000
+    unknown = used(path, marks, equity=None)
+    names = ("daily loss", "drawdown", "position share", "gross exposure")
+    assert [(unknown[name].used, unknown[name].share) for name in names] == [("–", None)] * 4
+
+
+def test_limits_that_are_not_known_are_not_guessed(path):
+    healthy(path)
+    assert {(row.allowed, row.share) for row in used(path, rules=None).values()} == {("–", None)}
 
 
 def test_latches_and_marks_are_read(tmp_path):
@@ -244,3 +269,30 @@ def test_latches_and_marks_are_read(tmp_path):
     (tmp_path / "empty").touch()
     with Reading.limits(tmp_path / "empty") as reading:
         assert (latches_of(reading), marks_of(reading)) == ((), None)
+        assert (rules_of(reading), equity_of(reading)) == (None, None)
+
+
+def test_limits_in_force_and_the_accounts_equity_are_read(tmp_path):
+    file = tmp_path / "limits.sqlite"
+    rules = Rules(order_notional=D("28.50"), positions=3, clock_skew=timedelta(seconds=1.5))
+    with Limits.at(file) as limits, Reading.limits(file) as reading:
+        assert (rules_of(reading), equity_of(reading)) == (None, None)
+        limits.hold_to(text_of_rules(Rules()))
+        limits.hold_to(text_of_rules(rules))
+        for equity in (D("100.5"), D("99.25"), D("99.25")):
+            limits.mark("2026-11-20", equity)
+        assert (rules_of(reading), equity_of(reading)) == (rules, D("99.25"))
+
+
+def test_a_file_of_limits_from_before_they_were_written_still_opens(tmp_path):
+    file = tmp_path / "limits.sqlite"
+    with Limits.at(file) as limits:
+        limits.mark("2026-11-20", D(100))
+    for table in ("rules", "equity_last"):
+        change(file, f"DROP TABLE {table}")
+    with Reading.limits(file) as reading:
+        assert (rules_of(reading), equity_of(reading)) == (None, None)
+        assert marks_of(reading) == Marks("2026-11-20", D(100), D(100))
+    with Limits.at(file) as limits, Reading.limits(file) as reading:
+        limits.mark("2026-11-20", D(90))
+        assert equity_of(reading) == D(90)

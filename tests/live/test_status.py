@@ -9,14 +9,17 @@ import sqlite3
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 
 import pytest
 from pydantic import SecretStr
 
+from live.allowed import text_of_rules
 from live.glance import glance_at, glance_of_account
 from live.home import home_of
 from live.keys import Access
 from live.limits import KILL, Limits
+from live.risk_context import Rules
 from live.rows import Event
 from live.status import app
 from live.vitals import Health
@@ -159,11 +162,16 @@ def test_settings_that_cannot_be_read_are_none(path):
         assert (glance_at(path, NOW).mode, glance_at(path, NOW).symbols) == ("", ())
 
 
-def test_daily_bars_may_be_days_old(path):
+def test_the_limits_are_those_that_the_run_is_held_to(path):
     healthy(path)
-    told = {"mode": "paper", "strategy": "x", "symbols": [], "timeframe": "1Day"}
-    change(path, "UPDATE meta SET value = ? WHERE key = 'settings'", json.dumps(told))
-    assert [row.allowed for row in glance_at(path, NOW).usage if row.name == "stale bar"] == ["5.0 days"]
+    assert {row.allowed for row in glance_at(path, NOW).usage} == {"–"}
+    with Limits.at(path.parent / "limits.sqlite") as limits:
+        limits.hold_to(text_of_rules(Rules(stale_after=timedelta(days=5), order_notional=Decimal(4160))))
+        limits.mark("2026-11-20", Decimal(52_000))
+    found = {row.name: row for row in glance_at(path, NOW).usage}
+    assert found["stale bar"].allowed == "5.0 days"
+    assert (found["order notional"].allowed, found["order notional"].share) == ("4,160 USD", 0.25)
+    assert (found["position share"].used, found["daily loss"].used) == ("2.0%", "0.0%")  # 1,040 of 52,000
 
 
 def test_only_the_last_events_are_shown(path):
