@@ -41,12 +41,11 @@ if TYPE_CHECKING:
     from live.book import Book
     from live.journal import Journal
     from live.schedule import Schedule
+    from live.telling import Tell
     from live.tracks import Track, Tracks
     from research.engine import UnifiedTradingEngine
 
 __all__ = ["Desk", "Plan"]
-
-Tell = Callable[[str, str, str], None]  # kind, text, symbol; said once while it lasts
 
 
 @dataclass(frozen=True)
@@ -88,7 +87,7 @@ class Desk:
     journal : Journal
     tracks : Tracks
     sender : Sender
-    tell : callable
+    tell : Tell
     """
 
     def __init__(
@@ -198,7 +197,8 @@ class Desk:
 
     def _sent(self, said: Sent, want: Wanted) -> Sent:
         if said.blocked is not None:
-            self._tell("blocked", f"{want.purpose} of {want.symbol} {said.blocked}", want.symbol)
+            about = f"{want.purpose}, {said.blocked.check}"  # the value that it was changes at each look
+            self._tell("blocked", f"{want.purpose} of {want.symbol} {said.blocked}", want.symbol, about)
         return said
 
     def _stands(self, order: Order, said: Sent) -> None:

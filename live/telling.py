@@ -10,7 +10,7 @@ import os
 import platform
 import time
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from live.rows import Event
 from live.schema import INSERT
@@ -21,10 +21,18 @@ if TYPE_CHECKING:
 
     from live.journal import Journal
 
-__all__ = ["UNREACHABLE", "Voice"]
+__all__ = ["UNREACHABLE", "Tell", "Voice"]
 
 UNREACHABLE: Final = "unreachable"
 _BEAT: Final = 2.0  # seconds after which the pulse is written again
+
+
+class Tell(Protocol):
+    """How what is seen is told: once while it lasts."""
+
+    def __call__(self, kind: str, text: str, symbol: str = "", about: str = "") -> None:
+        """Tell; see `Voice.tell`."""
+        ...
 
 
 class Voice:
@@ -46,10 +54,18 @@ class Voice:
         self._began = datetime.now(UTC)
         self._beaten = float("-inf")
 
-    def tell(self, kind: str, text: str, symbol: str = "") -> None:
-        """Write an event, once while it lasts: until a look at which it is not told."""
+    def tell(self, kind: str, text: str, symbol: str = "", about: str = "") -> None:
+        """Write an event, once while it lasts: until a look at which it is not told.
+
+        Parameters
+        ----------
+        kind, text, symbol : str
+        about : str
+            What lasts, where the words change from look to look: a skew of 2.1 s and then of 2.2 s is one
+            thing to tell. "": the words themselves.
+        """
         # An outage's words change with each try.
-        key = (kind, "" if kind == UNREACHABLE else text, symbol)
+        key = (kind, "" if kind == UNREACHABLE else about or text, symbol)
         if key not in self._told and key not in self._telling:
             self._journal.tell(Event(kind, text, symbol or None), bar=self._bar())
         self._telling.add(key)
