@@ -29,6 +29,7 @@ from live.pace import Pace
 from live.rows import Event
 from live.schedule import LENGTHS, Hours, Schedule
 from live.streams import TradeHints
+from live.warmup import HISTORY_DAYS
 from research.errors import BadValue, UnknownName, Unreachable
 
 if TYPE_CHECKING:
@@ -43,8 +44,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Wish", "trade"]
 
-# Bars before a run, by their length: enough for every feature's warm-up and a first model.
-_HISTORY: Final = {"1Day": 3652, "1Hour": 730, "30Min": 365, "15Min": 240, "5Min": 120, "1Min": 30}
 _DRIFT: Final = {"halt": Act.HALT, "adopt": Act.ADOPT, "flatten": Act.FLATTEN}
 _LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 # What comes with every order that goes well; --quiet leaves it to the journal.
@@ -191,7 +190,7 @@ def _history(symbols: Any, wish: Wish, known: Access) -> pl.DataFrame:
     now = AlpacaAccount(_line(known, trading=True)).clock().now
     try:
         first = (
-            (now - timedelta(days=_HISTORY[wish.timeframe])).date()
+            (now - timedelta(days=HISTORY_DAYS[wish.timeframe])).date()
             if wish.history is None
             else date.fromisoformat(wish.history)
         )

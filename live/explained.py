@@ -272,7 +272,12 @@ def _exact(value: float | str | None) -> str | None:
 def _notes(journal: Journalled, known: Known) -> list[str]:
     notes = []
     uncovered = int((~known.covered.any(axis=1)).sum())
-    if uncovered:
+    if uncovered == len(known.instants):
+        notes.append(
+            "the journal's own bars were taken, none of its span were given; with --bars, those of now would "
+            "show what was revised since"
+        )
+    elif uncovered:
         notes.append(
             f"the bars given do not reach {uncovered} of the journal's {len(journal.panel)} instants; "
             "its own are taken there"

@@ -124,6 +124,7 @@ class Journal:
         kernels: str,
         state: bytes,
         events: Iterable[Event],
+        *writes: Write,
         **more: str,
     ) -> None:
         """Make the file: tables, settings and first state, all at once.
@@ -139,6 +140,8 @@ class Journal:
         state : bytes
             The engine's snapshot.
         events : iterable of Event
+        *writes : callable
+            Further rows.
         **more : str
             Further facts for the table `meta`.
         """
@@ -152,6 +155,8 @@ class Journal:
                 db.executemany(INSERT["meta"], meta.items())
                 _write_events(db, events, None, None)
                 db.execute(INSERT["snapshot"], (bar, kernels, hashlib.sha256(state).hexdigest(), state))
+                for write in writes:
+                    write(db)
         except OutputError:
             self._db = None
             raise

@@ -137,7 +137,8 @@ def _begun(
     symbols, last = prepared.panel.symbols, prepared.panel.bar_close[-1]
     settings = settings_of(_endless(asked), symbols, prepared.params, prepared.model, prefix, mode) | wanted
     feed = ReplayFeed(bars, symbols, last)
-    engine = begin(journal, asked, prepared, feed, settings, "the vendor's bars", **_expected(request, bars))
+    more = _expected(request, bars)
+    engine = begin(journal, asked, prepared, feed, settings, "the vendor's bars", kept=True, **more)
     runner = Runner(engine, ToldBroker(prefix, Tracks(journal)), _Nothing(), journal)
     for block in feed.after(engine.last_bar):
         runner.step(block)

@@ -35,8 +35,8 @@ def parity(
     bars: Annotated[
         Path | None,
         typer.Option(
-            help="CSV or Parquet of bars as they are now: before the journal's span, and of it; the sample "
-            "by default, if it was the journal's.",
+            help="CSV or Parquet of bars as they are now: before the journal's span, and of it; by default "
+            "what the journal holds, or the sample if it was the journal's.",
             metavar="FILE",
         ),
     ] = None,
@@ -88,15 +88,15 @@ def parity(
 
     for path in (out, orders):
         _require_kind(path)
+    within = None if exchange.lower() == "none" else exchange
     book = opened(journal)
     try:
         said, costs = journalled(book), shortfalls(book)
+        table = _bars(said, book, bars, interval=interval, exchange=within, timezone=timezone)
     finally:
         book.close()
-    within = None if exchange.lower() == "none" else exchange
     asked = _asked(said, assignments(param or []), capital, slippage, commission)
     trained = _trained(said, asked, model)
-    table = _bars(said, bars, interval=interval, exchange=within, timezone=timezone)
     explained = explain(said, table, asked, trained, exchange=within, jobs=jobs)
     if out is not None:
         _write(explained.table, out)
@@ -188,8 +188,8 @@ def _trained(said: Journalled, asked: Setup, folder: Path | None) -> Saved | Non
     return saved
 
 
-def _bars(said: Journalled, path: Path | None, **how: str | None) -> pl.DataFrame:
-    """Return the bars there are now."""
+def _bars(said: Journalled, book: Journal, path: Path | None, **how: str | None) -> pl.DataFrame:
+    """Return the bars there are now, or those that the journal was begun after."""
     if path is not None:
         from research.data.readers import read_bars
 
@@ -199,10 +199,9 @@ def _bars(said: Journalled, path: Path | None, **how: str | None) -> pl.DataFram
     if said.source == "sample":
         return load_sample()
     if said.first:
-        raise BadValue(
-            f"journal {said.path} was begun after {said.first} bars of {said.source} that it does not hold; "
-            "give them with --bars"
-        )
+        from live.warmup import kept_bars
+
+        return kept_bars(book)
     return load_sample()[:0]
 
 

@@ -23,6 +23,7 @@ from live.journal import Journal
 from live.place import Connect, connect
 from live.rows import Event, text_of
 from live.runner import Runner
+from live.warmup import keep
 from research.engine import UnifiedTradingEngine
 from research.kernels.jit import kernel_hash
 from research.request import Prepared, Request
@@ -133,13 +134,18 @@ def begin(
     feed: ReplayFeed,
     settings: dict[str, object],
     source: str,
+    *,
+    kept: bool = False,
     **more: str,
 ) -> UnifiedTradingEngine:
-    """Return an engine that has seen all bars before the span, and begin the journal with it."""
+    """Return an engine that has seen all bars before the span, and begin the journal with it.
+
+    With `kept` the journal holds those bars too: nobody can be asked for them later as they are now.
+    """
     panel, first = prepared.panel, prepared.first
     engine = UnifiedTradingEngine.of(request, prepared)
+    whole = before = feed.before(panel.bar_close[first])
     if first or prepared.model is not None:
-        before = feed.before(panel.bar_close[first])
         if prepared.model is not None:
             engine.reanchor(feed.until(engine.last_bar))
             before = before[feed.until(engine.last_bar).height :]
@@ -160,6 +166,7 @@ def begin(
         kernel_hash(),
         engine.snapshot(),
         events,
+        *([keep(whole)] if kept else []),
         source=source,
         trade_from=text_of(prepared.trade_from_instant),
         warmup_sha256=digest_of(panel[:first]),

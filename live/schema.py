@@ -49,6 +49,10 @@ DDL = (
     """CREATE TABLE snapshot (
         id INTEGER PRIMARY KEY CHECK (id = 1), bar INTEGER NOT NULL, kernels TEXT NOT NULL,
         sha256 TEXT NOT NULL, state BLOB NOT NULL)""",
+    # The bars before the first one, as Parquet: of an account alone, whose vendor may revise them. A journal
+    # of this version may be older than this table and lack it.
+    """CREATE TABLE warmup (
+        id INTEGER PRIMARY KEY CHECK (id = 1), sha256 TEXT NOT NULL, bars BLOB NOT NULL)""",
     # What a real broker was sent and told, empty in a replay. One row per order that was ever to be sent,
     # written before it is; `order_id` is that of the order above which it carries out. Amounts are text, as
     # exact as they were told.
@@ -78,6 +82,7 @@ INSERT = {
     "equity": "INSERT INTO equity VALUES (?, ?, ?, ?, ?)",
     "events": "INSERT INTO events VALUES (NULL, ?, ?, ?, ?, ?, ?)",
     "snapshot": "INSERT INTO snapshot VALUES (1, ?, ?, ?, ?)",
+    "warmup": "INSERT INTO warmup VALUES (1, ?, ?)",
     "tracked": "INSERT OR REPLACE INTO tracked VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     "executions": "INSERT INTO executions VALUES (NULL, ?, ?, ?, ?, ?, ?, NULL)",
     "holdings": "INSERT INTO holdings VALUES (?, ?, ?)",

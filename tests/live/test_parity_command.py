@@ -1,6 +1,6 @@
 """`live.runner --paper`, then `live.parity`, as typed: default settings agree with the backtest."""
 
-from datetime import datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import polars as pl
 import pytest
@@ -11,7 +11,7 @@ from research.console import run
 from research.data import load_sample
 from tests.fake_alpaca import FakeAlpaca, Settings
 from tests.live.canary import KEY, NAMES, SECRET
-from tests.live.helpers import query
+from tests.live.helpers import change, query
 
 START = datetime.fromisoformat("2010-01-04T21:01:00+00:00")
 WORDS = ["--symbols", "AAPL,IBM", "--history", "2005-01-03"]
@@ -46,36 +46,76 @@ def journal(tmp_path):
     return path
 
 
-@pytest.fixture
-def bars(tmp_path):
-    """Return the file of the bars that the runner began with."""
-    path = tmp_path / "bars.parquet"
-    since = pl.datetime(2005, 1, 3, time_zone="UTC")
-    load_sample(["AAPL", "IBM"]).filter(pl.col("bar_close") > since).write_parquet(path)
-    return path
+def told(capsys, tmp_path, *more):
+    """Ask for parity; return its status and everything it said."""
+    status = run(parity, ["--journal", str(journal(tmp_path)), *more], name="parity")
+    out, err = capsys.readouterr()
+    return status, out + err
 
 
-def test_default_settings_differ_in_nothing(fake, tmp_path, bars, capsys):
+def test_default_settings_differ_in_nothing(fake, tmp_path, capsys):
     """No setting but the symbols is given, and nothing is patched: levels rest in cents."""
     trade(fake)
     assert "\ncosts     no commission, as the broker takes none; slippage of 5 bp" in capsys.readouterr().out
     fills = query(journal(tmp_path), "SELECT symbol, side, fee FROM fills ORDER BY seq")
     assert fills == [("AAPL", 1, 0.0), ("IBM", 1, 0.0)]
-    assert run(parity, ["--journal", str(journal(tmp_path)), "--bars", str(bars)], name="parity") == 0
-    assert "all 10 decisions agree with the backtest, bit for bit" in capsys.readouterr().out
+    status, out = told(capsys, tmp_path)
+    assert status == 0
+    assert "all 10 decisions agree with the backtest, bit for bit" in out
+    assert "the journal's own bars were taken" in out
 
 
-def test_a_commission_that_is_given_is_told_to_be_booked_nowhere(fake, tmp_path, bars, capsys):
+def test_a_commission_that_is_given_is_told_to_be_booked_nowhere(fake, tmp_path, capsys):
     trade(fake, "--commission", "0.001", sessions=2)
     out = capsys.readouterr().out
     assert "\ncosts     commission of 10 bp counts in the labels that a model learns from, and nowhere" in out
     assert [fee for (fee,) in query(journal(tmp_path), "SELECT fee FROM fills")] == [0.0, 0.0]
     # Fees move cash alone, and no decision has been made of it yet: named, without effect.
-    assert run(parity, ["--journal", str(journal(tmp_path)), "--bars", str(bars)], name="parity") == 0
-    told = capsys.readouterr().out
-    assert "fill 1, such as AAPL bought 128 at 214.7073 (entry, fee 0.00), simulated bought 128" in told
-    assert "(entry, fee 27.48)" in told  # 128 · 214.7073 · 0.001
+    status, out = told(capsys, tmp_path)
+    assert status == 0
+    assert "fill 1, such as AAPL bought 128 at 214.7073 (entry, fee 0.00), simulated bought 128" in out
+    assert "(entry, fee 27.48)" in out  # 128 · 214.7073 · 0.001
     # A journal of another commission does not go on silently as one without.
     words = ["--paper", "--once", "--host", fake.url, *WORDS]
     assert run(runner, words, name="runner") == 2
     assert "execution commission 0.001, this run has 0.0" in capsys.readouterr().err
+
+
+def test_bars_that_were_revised_since_are_brought_by_bars(fake, tmp_path, capsys):
+    trade(fake, sessions=1)
+    bars = load_sample(["AAPL", "IBM"]).filter(pl.col("bar_close") > datetime(2005, 1, 3, tzinfo=UTC))
+    bars.write_parquet(tmp_path / "same.parquet")
+    assert told(capsys, tmp_path, "--bars", str(tmp_path / "same.parquet"))[0] == 0
+    for day, what in ((date(2010, 1, 5), "revised bar"), (date(2009, 12, 30), "missing warm-up")):
+        close = pl.when(pl.col("bar_close").dt.date() == day).then(pl.col("high")).otherwise(pl.col("close"))
+        bars.with_columns(close=close).write_parquet(tmp_path / "now.parquet")
+        status, out = told(capsys, tmp_path, "--bars", str(tmp_path / "now.parquet"))
+        assert (status, what in out) == (1, True), out
+
+
+def test_a_journal_without_its_first_bars_says_which_they_are(fake, tmp_path, capsys):
+    trade(fake, sessions=1)
+    capsys.readouterr()
+    change(journal(tmp_path), "UPDATE warmup SET bars = substr(bars, 2)")
+    status, out = told(capsys, tmp_path)
+    assert (status, "the bars it was begun after are not what was written" in out) == (2, True)
+    change(journal(tmp_path), "DROP TABLE warmup")
+    status, out = told(capsys, tmp_path)
+    assert status == 2
+    assert out.count("\n") == 1
+    assert "begun after 1259 bars of the vendor's bars that it does not hold" in out
+    # The sample's first session from the day on that --history says.
+    assert "`python -m research fetch --symbols AAPL,IBM --start 2005-01-03 --interval 1Day --feed iex" in out
+
+
+def test_of_intraday_bars_the_days_before_a_run_are_named(fake, tmp_path, capsys):
+    trade(fake, sessions=0)
+    capsys.readouterr()
+    change(
+        journal(tmp_path),
+        "DROP TABLE warmup",
+        "UPDATE meta SET value = replace(value, '1Day', '1Min') WHERE key = 'settings'",
+    )
+    status, out = told(capsys, tmp_path)
+    assert status == 2
+    assert "--start 2009-12-05 (or the day that --history said) --interval 1Min" in out
