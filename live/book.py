@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from live.broker import NOT_FILLED
-from live.orders import LEG_OF_REASON, OPEN, Leg, Order, Status, mint
+from live.orders import LEG_OF_REASON, OPEN, Leg, Order, Status, is_blocked, mint
 from research.kernels import account as ac
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ class Book:
             if order.id in filled and not _in_part(order, account, k):
                 now = _filled_now(order, filled[order.id])
             elif order.leg is Leg.ENTRY:
-                now = replace(order, status=Status.LAPSED, sent=True, note=_why(brought.decided[k, 0]))
+                now = replace(order, status=Status.LAPSED, sent=True, note=_why(order, brought.decided[k, 0]))
             elif order.leg is Leg.EXIT:
                 now = _exit_now(order, account, k)
             else:
@@ -172,7 +172,7 @@ def _in_part(order: Order, account: ac.Account, k: int) -> bool:
 
 def _filled_now(order: Order, row: NDArray[np.float64]) -> Order:
     """Return an order that filled; an entry says so if it was cut, protection says what it closed."""
-    now = replace(order, status=Status.FILLED, sent=True)
+    now = replace(order, status=Status.FILLED, sent=True, note="")  # what blocked it did so no longer
     done, asked = float(row[ac.O_QTY]), float(row[ac.O_ASKED])
     if order.leg in (Leg.STOP, Leg.TARGET):
         # Born with the shares that its entry asked for; filled in the entry bar it was never restated.
@@ -187,11 +187,11 @@ def _shares(quantity: float) -> str:
     return str(int(quantity)) if quantity.is_integer() else str(quantity)
 
 
-def _why(decided: NDArray[np.float64]) -> str:
+def _why(order: Order, decided: NDArray[np.float64]) -> str:
     """Return why the entry decided one bar earlier came to nothing."""
     code = int(decided[ac.I_LAPSED])
     if code == NOT_FILLED:
-        return "not filled at the broker"
+        return order.note if is_blocked(order.note) else "not filled at the broker"
     return ac.GATE_NAMES.get(code, "a split left less than one share")
 
 

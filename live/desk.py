@@ -29,7 +29,7 @@ import numpy as np
 from live.leaving import PURPOSE, again, leaving, next_name, outgrown
 from live.levels import last_price_of, levels_of, protection_of
 from live.order_states import act
-from live.orders import Leg, Order, Outcome, Status
+from live.orders import Leg, Order, Outcome, Status, gate_of, is_blocked
 from live.protection import Protection, Step, next_step, order_fields, wanted
 from live.risk_context import Context, Purpose, Wanted
 from live.rows import Event, utc_of
@@ -202,10 +202,14 @@ class Desk:
         return said
 
     def _stands(self, order: Order, said: Sent) -> None:
-        """Write how the strategy's order stands after an answer."""
-        if said.outcome is None:
-            return
-        now = order.told(said.outcome)
+        """Write how the strategy's order stands after an answer, or what of the door keeps it here."""
+        if said.blocked is not None:
+            note = said.blocked.note
+            # Figures change from look to look; what is told of is the check.
+            now = order if gate_of(note) == gate_of(order.note) else replace(order, note=note)
+        else:
+            now = replace(order, note="") if is_blocked(order.note) else order
+            now = now if said.outcome is None else now.told(said.outcome)
         if now is not order:
             if now.status is Status.REJECTED:
                 now = replace(now, note=said.problem)

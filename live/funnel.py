@@ -6,8 +6,11 @@ is traded.
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import Any, Protocol
+
+from live.orders import OPEN, Status, gate_of, is_blocked
 
 __all__ = ["Funnel", "Rows", "funnel"]
 
@@ -24,10 +27,7 @@ _GATES = """
     SELECT CASE WHEN intent_reason = 'entry' THEN 'entry' WHEN gate <> '' THEN gate ELSE 'no entry wanted' END
            AS at, count(*) FROM decisions GROUP BY at ORDER BY count(*) DESC, at
 """
-_ENTRIES = """
-    SELECT CASE status WHEN 'lapsed' THEN note ELSE status END AS became, count(*)
-    FROM orders WHERE leg = 'entry' GROUP BY became ORDER BY count(*) DESC, became
-"""
+_ENTRIES = "SELECT status, note FROM orders WHERE leg = 'entry'"
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,8 @@ class Funnel:
     entries : int
         Decisions that asked for an entry.
     became : dict of str to int
-        What the entries became: "filled", a status, or why they lapsed.
+        What the entries became: "filled", a status, why they lapsed, or the check of the risk door that
+        blocks or blocked them.
     """
 
     decisions: int
@@ -55,6 +56,16 @@ class Funnel:
     def filled(self) -> int:
         """Entries that filled."""
         return self.became.get("filled", 0)
+
+    @property
+    def blame(self) -> str:
+        """Where trades are lost, in one phrase: among entries if most of those come to nothing."""
+        lost = {why: n for why, n in self.became.items() if why not in {"filled", *OPEN}}
+        if sum(lost.values()) > self.filled:
+            why = next(iter(lost))
+            return f"of {self.entries} entries {lost[why]} end at: {why}"
+        gate = next(iter(self.blocked), "")
+        return f"most decisions end at: {gate}" if gate else ""
 
     def silence(self) -> str | None:
         """Return why nothing was traded, in one line; None if something was."""
@@ -70,6 +81,10 @@ class Funnel:
 def funnel(journal: Rows) -> Funnel:
     """Count a journal's decisions by the gate at which they ended."""
     at = {str(name): int(n) for name, n in journal.rows(_GATES)}
-    became = {str(name): int(n) for name, n in journal.rows(_ENTRIES)}
+    ends = Counter(
+        gate_of(note) if status == Status.LAPSED or is_blocked(note) else str(status)
+        for status, note in journal.rows(_ENTRIES)
+    )
+    became = dict(sorted(ends.items(), key=lambda end: (-end[1], end[0])))
     entries = at.pop("entry", 0)
     return Funnel(sum(at.values()) + entries, at, entries, became)

@@ -27,7 +27,7 @@ import numpy as np
 
 from research.errors import BadValue
 
-__all__ = ["LEG_OF_REASON", "OPEN", "Leg", "Order", "Outcome", "Status", "mint"]
+__all__ = ["LEG_OF_REASON", "OPEN", "Leg", "Order", "Outcome", "Status", "gate_of", "is_blocked", "mint"]
 
 _LONGEST = 48  # characters a broker takes in an order's id
 _PREFIX = re.compile(r"[A-Z]{2}-")
@@ -65,6 +65,27 @@ class Outcome(StrEnum):
     ACCEPTED = "accepted"
     REJECTED = "rejected"
     UNKNOWN = "unknown"
+
+
+_BLOCKED = "blocked: "
+
+
+def is_blocked(note: str) -> bool:
+    """Say whether an order's note tells what the risk door has against it."""
+    return note.startswith(_BLOCKED)
+
+
+def gate_of(note: str) -> str:
+    """Return a note without the figures of that one order, so that orders can be counted by it.
+
+    Examples
+    --------
+    >>> gate_of("blocked: order notional (order must be ≤ 50000 USD, was 54304.50)")
+    'blocked: order notional'
+    >>> gate_of("a split left less than one share")
+    'a split left less than one share'
+    """
+    return note.partition(" (")[0] if is_blocked(note) else note
 
 
 LEG_OF_REASON = {
@@ -143,7 +164,8 @@ class Order:
     sent : bool
         Whether the broker was told of this state, or need not be.
     note : str
-        Why it lapsed or was cancelled, or how far an entry was cut to the cash.
+        Why it lapsed or was cancelled, how far an entry was cut to the cash, or what keeps it from being sent
+        (`gate_of`).
     """
 
     id: str

@@ -41,7 +41,7 @@ class Rhythm:
     chance : float or None
         Of so few or fewer in this time, if that rate is right.
     blame : str
-        The gate that stopped most decisions; "" if none did.
+        Where most decisions or entries end, in a phrase; "" if none was stopped.
     """
 
     trades: int
@@ -61,7 +61,7 @@ class Rhythm:
         if self.chance is None or self.expected is None or self.chance > _RARE:
             return ""
         due = self.expected * self.months
-        gate = f"; most decisions end at: {self.blame}" if self.blame else ""
+        gate = f"; {self.blame}" if self.blame else ""
         return (
             f"{self.trades} trades in {self.months:.1f} months, the backtest's rate gives {due:.1f} "
             f"(chance of so few {self.chance:.1%}){gate}"
@@ -80,8 +80,7 @@ def rhythm_of(journal: Reading) -> Rhythm:
     expected = _rate(journal.meta(EXPECTED))
     known = expected is not None and months > 0
     chance = at_most(trades, expected * months) if known and expected is not None else None
-    counts = funnel(journal)
-    return Rhythm(trades, months, expected, chance, next(iter(counts.blocked), ""))
+    return Rhythm(trades, months, expected, chance, funnel(journal).blame)
 
 
 def at_most(count: int, mean: float) -> float:

@@ -111,6 +111,11 @@ class Blocked:
     remedy: str
     latches: bool = False
 
+    @property
+    def note(self) -> str:
+        """What is written on the strategy's order; `live.orders.gate_of` takes it apart."""
+        return f"blocked: {self.check} ({self.rule}, was {self.value})"
+
     def __str__(self) -> str:
         return f"blocked by {self.check}: {self.rule}, was {self.value}; {self.remedy}"
 

@@ -29,8 +29,10 @@ ZERO: Final = Decimal(0)
 
 _DECISIONS: Final = """
     SELECT d.symbol, d.bar_close, d.gate, d.position, d.intent, d.intent_reason, d.stop_level, d.target_level,
-           b.close
+           coalesce(o.note, ''), b.close
     FROM decisions d JOIN bars b ON b.bar = d.bar AND b.symbol = d.symbol
+    LEFT JOIN orders o ON o.bar = d.bar AND o.symbol = d.symbol AND o.status IN ('new', 'rejected')
+         AND o.leg = CASE d.intent_reason WHEN 'entry' THEN 'entry' ELSE 'exit' END
     WHERE (d.symbol, d.bar) IN (SELECT symbol, max(bar) FROM decisions GROUP BY symbol) ORDER BY d.symbol
 """
 _TRACKED: Final = """
@@ -53,7 +55,8 @@ class Decision:
     """The last decision on a symbol: the bar's close (UTC) and price, what was wanted, and what stood in it.
 
     `held` is what the engine held then; `intent` the signed shares for the next open, with its `reason`;
-    `gate` what blocked an entry, "" nothing did; `stop` and `target` the levels in force, USD.
+    `gate` what blocked an entry, "" nothing did; `stop` and `target` the levels in force, USD; `note` what
+    the risk door or the broker has against the order.
     """
 
     symbol: str
@@ -65,12 +68,13 @@ class Decision:
     reason: str
     stop: float | None
     target: float | None
+    note: str = ""
 
     @property
     def text(self) -> str:
         """The decision in words."""
         if self.intent:
-            return f"{self.reason} {self.intent:+g}"
+            return f"{self.reason} {self.intent:+g}" + (f", {self.note}" if self.note else "")
         if self.gate:
             return f"blocked: {self.gate}"
         return "hold" if self.held else "no entry wanted"
@@ -151,8 +155,8 @@ def standing_of(journal: Reading, *, replay: bool) -> Standing:
         Whether no broker stands behind it.
     """
     decisions = tuple(
-        Decision(symbol, instant_of(when), close, gate, held, intent, reason, stop, target)
-        for symbol, when, gate, held, intent, reason, stop, target, close in journal.rows(_DECISIONS)
+        Decision(symbol, instant_of(when), close, gate, held, intent, reason, stop, target, note)
+        for symbol, when, gate, held, intent, reason, stop, target, note, close in journal.rows(_DECISIONS)
     )
     tracked = journal.rows(_TRACKED)
     orders = _replayed(journal) if replay else tuple(o for row in tracked if (o := _open_of(row)) is not None)

@@ -114,7 +114,7 @@ def _standing(standing: Standing, now: datetime, *, replay: bool) -> Iterator[Re
         table = _table("\nDecisions", "symbol", "bar (UTC)", "close", "decision", right="close")
         for d in standing.decisions:
             when = "" if d.bar_close is None else f"{d.bar_close:%Y-%m-%d %H:%M}"
-            style = "yellow" if d.gate and not d.intent else ""
+            style = "bold red" if d.note else "yellow" if d.gate and not d.intent else ""
             table.add_row(d.symbol, when, f"{d.close:,.2f}", Text(d.text, style))
         yield table
     if standing.positions:

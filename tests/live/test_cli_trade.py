@@ -6,6 +6,9 @@ import polars as pl
 import pytest
 
 from live.cli import app
+from live.funnel import funnel
+from live.reading import Reading
+from live.status import app as status
 from live.trader import Trader
 from research.console import run
 from research.data.sample import load_sample
@@ -158,3 +161,42 @@ def test_a_wrong_limit_is_refused_before_anything_is_begun(told, fake, tmp_path,
     assert said.format(tmp_path / "config" / "onepath" / "alpaca.toml") in err[0]
     assert fake.log.count("GET /v2/account") == 0
     assert not list((tmp_path / "state").rglob("*.sqlite"))
+
+
+def test_a_check_of_the_door_is_named_in_status_and_in_the_funnel(told, fake, tmp_path, monkeypatch, capsys):
+    """Before, status said `entry +307` and the next bar "not filled at the broker"."""
+    written(tmp_path, monkeypatch, "[limits]\norder_notional = 1_000\n")
+    assert told()[0] == 0
+    run(status, ["--paper"], name="python -m live.status")
+    (line,) = [
+        line for line in capsys.readouterr().out.splitlines() if "2010-01-04 21:00" in line and "IBM" in line
+    ]
+    assert "blocked: order notional (order must be ≤ 1000 USD, was " in line
+    for now in ("2010-01-05T21:05", "2010-01-06T01:00", "2010-01-06T21:05"):
+        fake.advance_to(now)
+        assert told()[0] == 0
+    assert fake.orders() == []
+    (path,) = (tmp_path / "state").rglob("adaptive_momentum.sqlite")
+    with Reading.journal(path) as reading:
+        found = funnel(reading)
+        lapsed = reading.rows("SELECT text FROM events WHERE kind = 'lapsed'")
+    assert found.became == {"blocked: order notional": 2, "new": 1}
+    assert found.blame == "of 3 entries 2 end at: blocked: order notional"
+    assert len(lapsed) == 2
+    assert all("lapsed: blocked: order notional (" in text for (text,) in lapsed)
+
+
+def test_what_was_blocked_for_a_while_is_not_said_of_an_order_that_went(told, fake, tmp_path, monkeypatch):
+    written(tmp_path, monkeypatch, "[limits]\norder_notional = 1_000\n")
+    assert told()[0] == 0
+    (tmp_path / "config" / "onepath" / "alpaca.toml").unlink()
+    assert told()[0] == 0
+    assert len(fake.orders()) == 1
+    (path,) = (tmp_path / "state").rglob("adaptive_momentum.sqlite")
+    with sqlite3.connect(path) as db:
+        query = "SELECT status, note FROM orders WHERE leg = 'entry'"
+        assert db.execute(query).fetchall() == [("accepted", "")]
+    fake.advance_to("2010-01-05T21:05")
+    assert told()[0] == 0
+    with sqlite3.connect(path) as db:
+        assert ("filled", "") in db.execute(query).fetchall()

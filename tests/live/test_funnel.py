@@ -51,3 +51,12 @@ def test_entries_that_all_lapsed_are_silence_too():
         "no trade: none of 2 entries filled (no bar 1, no free cash 1)"
     )
     assert Funnel(0, {}, 0, {}).silence() is None
+
+
+def test_blame_falls_on_the_entries_if_most_of_them_come_to_nothing():
+    gates = {"no entry wanted": 700, "held": 200}
+    door = "blocked: order notional"
+    assert Funnel(925, gates, 25, {door: 22, "filled": 3}).blame == f"of 25 entries 22 end at: {door}"
+    assert Funnel(925, gates, 25, {"filled": 22, door: 3}).blame == "most decisions end at: no entry wanted"
+    assert Funnel(901, gates, 1, {"new": 1}).blame == "most decisions end at: no entry wanted"
+    assert Funnel(1, {}, 1, {"filled": 1}).blame == Funnel(0, {}, 0, {}).blame == ""

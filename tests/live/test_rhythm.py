@@ -70,6 +70,18 @@ def test_a_few_less_than_expected_raise_none(path):
     assert found.alarm == ""
 
 
+def test_the_alarm_names_the_check_of_the_door_that_blocked_the_entries(path):
+    begin(path, symbols=("AAA",), expected_trades_per_month="90")
+    note = "blocked: order notional (order must be ≤ 1000 USD, was {})"
+    for n in range(11):
+        when = LAST + timedelta(days=3 * n)
+        bar(path, n, when, AAA={"intent": 1.0, "reason": "entry"})
+        order = (f"PP-{n}", n, utc_text(when), "AAA", "entry", 1, 1.0, "entry", *[None] * 5)
+        write(path, "orders", (*order, "lapsed", 1, note.format(1000 + n)))
+    with Reading.journal(path) as journal:
+        assert rhythm_of(journal).alarm.endswith("; of 11 entries 11 end at: blocked: order notional")
+
+
 def test_an_alarm_without_a_gate_names_none(path):
     begin(path, symbols=("AAA",), expected_trades_per_month="90")
     for n in range(11):
