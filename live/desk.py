@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from live.leaving import PURPOSE, again, leaving, next_name, outgrown
+from live.leaving import PURPOSE, again, bare, leaving, next_name, outgrown
 from live.levels import last_price_of, levels_of, protection_of
 from live.order_states import act
 from live.orders import Leg, Order, Outcome, Status, gate_of, is_blocked
@@ -66,6 +66,8 @@ class Plan:
         Shares at the broker, signed; None: its answer does not say how many.
     entering : bool
         Whether entries may be sent at all: not while bars are caught up with, nor after a halt.
+    restores : bool
+        Under the kill switch: whether protection that is lacking may be put back.
     """
 
     context: Callable[[], Context]
@@ -75,6 +77,7 @@ class Plan:
     locked: frozenset[str]
     positions: Mapping[str, Decimal | None]
     entering: bool
+    restores: bool = False
 
 
 class Desk:
@@ -121,6 +124,35 @@ class Desk:
             for order in orders:
                 if order.leg is Leg.ENTRY and order.status is Status.NEW:
                     self._enter(order, plan)
+
+    def guard(self, plan: Plan) -> list[str]:
+        """See under the kill switch that what rests fits what is held; return what is held and has nothing.
+
+        Nothing is ratcheted, entered or exited. An order that would trade more than is held goes; shares for
+        which none rests, be it that an exit lapsed or that the switch caught protection being replaced, get
+        protection if it may be put back.
+        """
+        return [text for symbol in self._engine.symbols if (text := self._guarded(symbol, plan))]
+
+    def _guarded(self, symbol: str, plan: Plan) -> str:
+        held = self._tracks.held(symbol)
+        there = plan.positions.get(symbol, Decimal(0))
+        there = held if there is None else there
+        for track in outgrown(self._tracks, symbol, there):
+            self._cancel(track)
+        if symbol not in plan.locked and not leaving(self._tracks, symbol):
+            lacking = bare(self._tracks, symbol, held)
+            if lacking < 0:
+                self._unprotect(symbol)
+            elif lacking and plan.restores:
+                orders = [order for order in self._book.open() if order.symbol == symbol]
+                self._protect(symbol, orders, plan)
+        lacking = bare(self._tracks, symbol, there)
+        if lacking <= 0:
+            return ""
+        text = f"{lacking:f} {symbol} held, nothing rests for them"
+        self._tell("unprotected", text, symbol)
+        return text
 
     # --- entries and exits ---------------------------------------------------------------------
 

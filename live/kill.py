@@ -101,6 +101,7 @@ def _latch(who: Access, why: str) -> Latched:
         home = home_of(who)
         with Limits.at(home / LIMITS) as limits:
             new = latch_kill(limits, why, now)
+            limits.wind(_login(), now)
             latch = limits.latched()[KILL]
     except OutputError as problem:
         _say("NOT", f"latched: {problem}")

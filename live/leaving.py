@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from live.book import Book
     from live.tracks import Track, Tracks
 
-__all__ = ["PURPOSE", "again", "leaving", "next_name", "outgrown"]
+__all__ = ["PURPOSE", "again", "bare", "leaving", "next_name", "outgrown"]
 
 PURPOSE: Final[Mapping[Leg, Purpose]] = {Leg.EXIT: Purpose.EXIT, Leg.FLATTEN: Purpose.FLATTEN}
 
@@ -48,6 +48,20 @@ def outgrown(tracks: Tracks, symbol: str, held: Decimal) -> list[Track]:
     closes = all(t.order.side * held < 0 for t in orders)
     fits = sum((t.order.remaining for t in orders), Decimal(0)) <= abs(held)
     return [] if closes and fits else orders
+
+
+def bare(tracks: Tracks, symbol: str, held: Decimal) -> Decimal:
+    """Return the shares for which neither an exit nor protection rests; < 0: more rest than are held.
+
+    Parameters
+    ----------
+    held : Decimal
+        Shares at the broker, signed.
+    """
+    resting = [r for r in tracks.resting() if r.symbol == symbol and r.purpose is not Purpose.ENTER]
+    fits = sum((r.remaining for r in resting if r.side * held < 0), Decimal(0))
+    over = sum((r.remaining for r in resting if r.side * held >= 0), Decimal(0))
+    return -over if over else abs(held) - fits
 
 
 def next_name(

@@ -166,6 +166,19 @@ class Limits:
         """Whether the kill switch is on."""
         return KILL in self.latched()
 
+    def wind(self, by: str, at: datetime) -> None:
+        """Note that the account is being wound down since the switch was thrown: protection goes as well."""
+        when = _text(at)
+        with self._act():
+            self._db.execute(
+                "INSERT INTO latch_acts VALUES (NULL, ?, ?, 'wound down', ?, '')", (when, KILL, by)
+            )
+
+    def is_winding(self) -> bool:
+        """Whether that was noted after the kill switch was thrown last."""
+        acts = self._read("SELECT act FROM latch_acts WHERE name = ? ORDER BY seq DESC", KILL)
+        return acts[:1] == [("wound down",)]
+
     def reset(self, name: str, *, by: str, why: str, at: datetime) -> None:
         """Unlatch one limit, by name, with a reason that is kept.
 
@@ -193,7 +206,7 @@ class Limits:
             )
 
     def acts(self) -> list[tuple[str, ...]]:
-        """Return every act, oldest first: when, limit, "latched" or "reset", by whom, text."""
+        """Return every act, oldest first: when, limit, "latched", "wound down" or "reset", by whom, text."""
         return self._read("SELECT at, name, act, by_whom, text FROM latch_acts ORDER BY seq")
 
     # --- what a run is held to ---------------------------------------------------------------------

@@ -146,6 +146,8 @@ class Context:
     latched : mapping
         Name of a limit that was hit, and what was said then.
     killed : bool
+    guarding : bool
+        Whether protection may be put back though `killed`: nobody winds the account down.
     """
 
     now: datetime
@@ -169,6 +171,7 @@ class Context:
     sent_at: Sequence[datetime] = ()
     latched: Mapping[str, str] = field(default_factory=dict)
     killed: bool = False
+    guarding: bool = False
 
     def held(self, symbol: str) -> Decimal:
         """Return the shares held of a symbol, signed."""

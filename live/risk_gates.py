@@ -27,8 +27,8 @@ _LATER = "wait for the next bar"
 
 
 def alive(w: Wanted, c: Context, r: Rules) -> Breach | None:
-    """Ask that the kill switch is off."""
-    if c.killed:
+    """Ask that the kill switch is off, or that protection is put back which it left out."""
+    if c.killed and not (c.guarding and w.purpose is Purpose.PROTECT):
         return Breach("kill switch must be off", "on", "python -m live.kill --reset")
     return None
 

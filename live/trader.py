@@ -22,6 +22,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -31,16 +32,16 @@ from live.account_payloads import asset_of
 from live.alpaca import OrderConflict
 from live.desk import Desk, Plan
 from live.findings import Act
-from live.flattening import is_closing
 from live.habits import Habits
-from live.killing import cancel_all, kill_asked, latch_kill, protects
-from live.limits import KILL, Limits, Marks
+from live.killing import kill_asked, latch_kill
+from live.limits import Limits, Marks
 from live.outlook import Quotes, context_of
 from live.risk import Door
 from live.risk_context import Asset, Context
 from live.rows import Event, utc_of
 from live.schedule import EASTERN, LENGTHS, Schedule
 from live.sending import Sender
+from live.switch import Switch, killed_text
 from live.telling import UNREACHABLE, Voice
 from live.vitals import STOPPED
 from live.world import Picture, World
@@ -111,6 +112,7 @@ class Trader:
         )
         sender = Sender(account, tracks, Door(habits.rules))
         self._desk = Desk(runner.engine, runner.book, runner.journal, tracks, sender, self._voice.tell)
+        self._switch = Switch(account, limits, tracks, runner.broker.prefix, self._voice.tell)
         self._schedule: Schedule | None = None
         self._assets: dict[str, Asset] = {}
         self._asked_on = ""
@@ -184,17 +186,19 @@ class Trader:
         schedule = self._hours(clock)
         for text in schedule.disagreements(clock.now, clock, self._published):
             self._voice.tell("calendar", f"{text}; nothing is entered", "")
-        killed = self._switch()
+        killed = self._switch.heed()
         last = self._last_bar()
         picture = self._world.look(clock, now, self._splits, last_bar=last)
         for finding in picture.findings:
             if finding.act in {Act.NOTE, Act.ASK, Act.LOCK, Act.HALT}:
                 self._voice.tell(str(finding.kind), f"{finding.text} ({finding.act})", finding.symbol)
         self._limit(picture, schedule)
+        # Before the bars, which may not come: who held nothing else holds what rests at the broker.
+        bare = self._desk.guard(self._plan(picture, schedule, guarding=True)) if killed else []
         current = self._bars(clock.now, schedule)
         if killed:
-            return "killed", "protection stays; python -m live.kill closes, and resets"
-        self._send(picture, schedule, current=current)
+            return "killed", killed_text(bare)
+        self._desk.serve(self._plan(picture, schedule, entering=current and not picture.halted))
         return ("trading", "") if current else ("waiting", "bars that are due have not come")
 
     # --- what is known -------------------------------------------------------------------------
@@ -225,23 +229,6 @@ class Trader:
         why = kill_asked(self._home) or self._kill()
         if why is not None:
             latch_kill(self.limits, why, datetime.now(UTC))
-
-    def _switch(self) -> bool:
-        """Say whether the kill switch is thrown; then what may open a position is cancelled, at each tick."""
-        latched = self.limits.latched()
-        for latch in latched.values():
-            self._voice.tell("latched", f"limit `{latch.name}` since {latch.at}: {latch.text}", "")
-        if KILL not in latched:
-            return False
-        prefix, since = self.runner.broker.prefix, datetime.fromisoformat(latched[KILL].at)
-        # What protects stays, and so does what the kill command sent to close a position at the next open.
-        keep = lambda order: protects(order) or is_closing(order, prefix, since)  # noqa: E731
-        swept = cancel_all(self._account, prefix, keep=keep)
-        for order in swept.asked:
-            self._voice.tell("killed", f"order {order.client_id} is cancelled", order.symbol)
-        for problem in swept.problems:
-            self._voice.tell("killed", f"cancelling goes on: {problem}", "")
-        return True
 
     def _limit(self, picture: Picture, schedule: Schedule) -> None:
         """Take note of the equity, and latch the losses that are hit."""
@@ -288,17 +275,21 @@ class Trader:
 
     # --- orders --------------------------------------------------------------------------------
 
-    def _send(self, picture: Picture, schedule: Schedule, *, current: bool) -> None:
-        plan = Plan(
-            context=lambda: self._context(picture, schedule),
+    def _plan(
+        self, picture: Picture, schedule: Schedule, *, entering: bool = False, guarding: bool = False
+    ) -> Plan:
+        # Who winds the account down cancels protection, and must not find it put back.
+        restores = guarding and not self.limits.is_winding()
+        return Plan(
+            context=lambda: replace(self._context(picture, schedule), guarding=restores),
             schedule=schedule,
             now=picture.clock.now,
             is_open=picture.clock.is_open,
             locked=picture.locked,
             positions=picture.positions,
-            entering=current and not picture.halted,
+            entering=entering,
+            restores=restores,
         )
-        self._desk.serve(plan)
 
     def _context(self, picture: Picture, schedule: Schedule) -> Context:
         """Return the world as the risk door asks for it."""

@@ -201,6 +201,19 @@ def test_a_reset_unlatches_and_keeps_who_and_why(kill, home):
         assert limits.acts()[-1][1:] == (KILL, "reset", "jane", "all is well")
 
 
+def test_the_command_says_that_protection_goes_until_the_switch_is_thrown_anew(kill, home):
+    with Limits.at(home / "limits.sqlite") as limits:
+        limits.latch(KILL, "file KILL", at(0))
+        assert not limits.is_winding()
+        kill("--patience", "0")
+        assert limits.is_winding()
+        assert limits.acts()[-1][1:] == (KILL, "wound down", "jane", "")
+        kill("--reset", "kill switch", "--why", "all is well")
+        assert not limits.is_winding()
+        limits.latch(KILL, "file KILL", at(0))
+        assert not limits.is_winding()
+
+
 def test_a_reset_is_of_one_limit_and_tells_of_the_others(kill, home):
     kill("--patience", "0")
     with Limits.at(home / "limits.sqlite") as limits:

@@ -40,6 +40,14 @@ def test_the_kill_switch_stops_all_but_what_it_does_itself(wanted):
     assert blocked(wanted, world_of(wanted)) == ""
 
 
+@pytest.mark.parametrize("wanted", ALL)
+def test_under_the_kill_switch_protection_may_be_put_back(wanted):
+    said = blocked(wanted, world_of(wanted), killed=True, guarding=True)
+    assert said == ("" if wanted in {PROTECT, FLATTEN} else "kill switch")
+    over = replace(PROTECT, quantity=D(11))
+    assert blocked(over, HOLDING, killed=True, guarding=True) == "reduces only"
+
+
 def test_the_kill_switch_in_words():
     assert (
         text(killed=True)
