@@ -17,9 +17,9 @@ from live.risk_context import Purpose
 
 if TYPE_CHECKING:
     from live.alpaca import AlpacaAccount
-    from live.desk import Tell
     from live.limits import Limits
     from live.payloads import BrokerOrder
+    from live.telling import Tell
     from live.tracks import Tracks
 
 __all__ = ["Switch", "killed_text"]
