@@ -18,9 +18,7 @@ For each symbol, the first that applies:
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
-from datetime import datetime
+from dataclasses import replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -30,8 +28,10 @@ from live.leaving import PURPOSE, again, bare, leaving, next_name, outgrown
 from live.levels import last_price_of, levels_of, protection_of
 from live.order_states import act
 from live.orders import Leg, Order, Outcome, Status, gate_of, is_blocked
+from live.plan import Plan, in_force, whole
 from live.protection import Protection, Step, next_step, order_fields, wanted
-from live.risk_context import Context, Purpose, Wanted
+from live.refusals import at_once, next_try, refused_among, says_beyond
+from live.risk_context import Purpose, Wanted
 from live.rows import Event, utc_of
 from live.sending import Sender, Sent
 from live.transitions import Event as Happening
@@ -40,44 +40,11 @@ from live.transitions import State
 if TYPE_CHECKING:
     from live.book import Book
     from live.journal import Journal
-    from live.schedule import Schedule
     from live.telling import Tell
     from live.tracks import Track, Tracks
     from research.engine import UnifiedTradingEngine
 
 __all__ = ["Desk", "Plan"]
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What the desk needs to know of this instant.
-
-    Attributes
-    ----------
-    context : callable
-        The door's view of the world, made anew for each order.
-    schedule : Schedule
-    now : datetime
-    is_open : bool
-        By the broker's clock.
-    locked : set of str
-        Symbols of which nothing may be sent.
-    positions : mapping
-        Shares at the broker, signed; None: its answer does not say how many.
-    entering : bool
-        Whether entries may be sent at all: not while bars are caught up with, nor after a halt.
-    restores : bool
-        Under the kill switch: whether protection that is lacking may be put back.
-    """
-
-    context: Callable[[], Context]
-    schedule: Schedule
-    now: datetime
-    is_open: bool
-    locked: frozenset[str]
-    positions: Mapping[str, Decimal | None]
-    entering: bool
-    restores: bool = False
 
 
 class Desk:
@@ -164,8 +131,8 @@ class Desk:
         if plan.schedule.late(utc_of(order.bar_close), plan.now):
             self._tell("late", f"entry {order.id}: its open has passed, nothing is sent", order.symbol)
             return
-        quantity = _whole(Decimal(order.quantity))
-        tif = _in_force(plan, quantity)
+        quantity = whole(Decimal(order.quantity))
+        tif = in_force(plan, quantity)
         if tif is None or not plan.entering:
             return
         want = Wanted(order.id, order.symbol, order.side, quantity, Purpose.ENTER, tif)
@@ -199,9 +166,9 @@ class Desk:
         last = self._engine.last_bar
         assert last is not None  # something is held, so some bar was decided at
         held = self._tracks.held(symbol)
-        shares = _whole(abs(held))
+        shares = whole(abs(held))
         name = next_name(self._book, self._tracks, symbol, order_id, leg, last, shares)
-        tif = _in_force(plan, shares)
+        tif = in_force(plan, shares)
         if name is None or tif is None:
             return None, False
         want = Wanted(name, symbol, -1 if held > 0 else 1, shares, PURPOSE[leg], tif)
@@ -274,53 +241,86 @@ class Desk:
             self._tell("taken over", f"protection of {symbol} rests as it was found", symbol)
             return
         tops = [t for t in open_now if "parent" not in t.fields]
+        if tops and tops[0].kind == "market":  # what a stop became; of other shares than are held it goes
+            if want is None or (tops[0].order.side, tops[0].order.remaining) != (want.side, want.quantity):
+                self._unprotect(symbol)
+            return
         resting = protection_of(tops[0]) if tops else None
         step = next_step(resting, want, last_price_of(self._engine, symbol))
-        if step is Step.EXIT and want is not None:
-            # Beyond its stop already: a pair would be refused, a stop alone executes at the next price.
-            want = replace(want, target=None) if want.stop is not None else want
-            same = resting is not None and (resting.stop, resting.quantity) == (want.stop, want.quantity)
-            step = Step.KEEP if same else (Step.REPLACE if resting else Step.PLACE)
+        beyond = step is Step.EXIT
         if step is Step.KEEP:
             return
+        if want is not None and resting is not None:
+            one = self._next_try(want, orders, plan, beyond=beyond)
+            if one is None and resting.side == want.side and resting.quantity <= want.quantity:
+                return  # what could take its place was refused a moment ago
+            if one is not None and one != at_once(want) and next_step(resting, one, None) is Step.KEEP:
+                return
         if open_now:
             self._unprotect(symbol)
             return  # placed when that has ended
         if want is not None:
-            self._place(want, orders, plan)
+            self._insist(want, orders, plan, beyond=beyond)
 
-    def _place(self, want: Protection, orders: list[Order], plan: Plan) -> None:
+    def _next_try(
+        self, want: Protection, orders: list[Order], plan: Plan, *, beyond: bool, gone: bool = False
+    ) -> Protection | None:
+        """Return what the broker may be asked for now of the protection that is wanted."""
         last = self._engine.last_bar
         assert last is not None  # something is held, so some bar was decided at
-        guards = [order for order in orders if order.leg in {Leg.STOP, Leg.TARGET}]
-        leg = Leg.STOP if want.stop is not None else Leg.TARGET
+        sent = self._tracks.of_order(_carried_out(want, orders))
+        refused = refused_among(track for track in sent if track.order.symbol == want.symbol)
+        now = plan.context().now  # by the clock that dates what is sent
+        return next_try(want, refused, gone=gone, beyond=beyond, last_bar=utc_of(last), now=now)
+
+    def _insist(self, want: Protection, orders: list[Order], plan: Plan, *, beyond: bool) -> None:
+        """Place protection; where the broker refuses it, what may be tried instead."""
+        gone = False
+        for _ in range(3):  # the pair, its stop, the shares at the market
+            one = self._next_try(want, orders, plan, beyond=beyond, gone=gone)
+            if one is None:
+                break
+            if one == at_once(want):
+                text = f"the price is beyond the stop {want.stop}: {want.quantity} shares go at the market"
+                self._tell("stopped", text, want.symbol)
+            said = self._place(one, _carried_out(want, orders), orders, plan)
+            if said.outcome is not Outcome.REJECTED:
+                return
+            gone = gone or says_beyond(said.problem)
+        text = f"{want.quantity} shares rest without protection, the broker refuses it; tried again in time"
+        self._tell("unprotected", text, want.symbol)
+
+    def _place(self, want: Protection, order_id: str, orders: list[Order], plan: Plan) -> Sent:
+        last = self._engine.last_bar
+        assert last is not None  # something is held, so some bar was decided at
+        leg = Leg.TARGET if want.stop is None and want.target is not None else Leg.STOP
         number = 0
         name = self._book.id_of(want.symbol, last, leg)
         while (known := self._tracks.orders.get(name)) is not None and not again(known):
             number += 1  # sized anew within a bar: an id is never used twice
             name = self._book.id_of(want.symbol, last + np.timedelta64(number, "us"), leg)
-        body: dict[str, Any] = order_fields(want, name)
         limit = want.target if want.stop is None else None
         order = Wanted(name, want.symbol, want.side, want.quantity, Purpose.PROTECT, "gtc", limit, want.stop)
-        order_id = next((o.id for o in guards if o.leg is leg), "")
+        if want == at_once(want):
+            tif = in_force(plan, want.quantity)
+            if tif is None:  # no auction takes it yet
+                return Sent(None)
+            return self._market(replace(order, time_in_force=tif), order_id, plan)
+        body: dict[str, Any] = order_fields(want, name)
         said = self._sent(self._sender.send(order, body, order_id, plan.context()), order)
+        guards = [order for order in orders if order.leg in _GUARDS]
         if said.outcome is Outcome.ACCEPTED and guards:
             now = [replace(guard, sent=True) for guard in guards]
             self._journal.update(now)
             self._book.put(now)
+        return said
 
 
+_GUARDS = frozenset({Leg.STOP, Leg.TARGET})
 _CANCELLABLE = frozenset({State.LIVE, State.HELD, State.PARTIAL, State.REPLACING, State.CANCELLING})
 
 
-def _whole(quantity: Decimal) -> Decimal:
-    """Return whole shares without a decimal point, and fractions as they are."""
-    return quantity.quantize(Decimal(1)) if quantity == quantity.to_integral_value() else quantity
-
-
-def _in_force(plan: Plan, shares: Decimal) -> str | None:
-    """Return for how long a market order sent now is in force; None: none can be sent now."""
-    if plan.is_open:
-        return "day"
-    whole = shares == shares.to_integral_value()  # no auction takes a fraction
-    return "opg" if whole and plan.schedule.opg_until(plan.now) is not None else None
+def _carried_out(want: Protection, orders: list[Order]) -> str:
+    """Return the strategy's order that protection carries out, its stop if there is one; "" none."""
+    leg = Leg.TARGET if want.stop is None else Leg.STOP
+    return next((order.id for order in orders if order.leg is leg), "")

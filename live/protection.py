@@ -42,7 +42,7 @@ class Protection:
     quantity : Decimal
         Whole shares, > 0.
     stop, target : Decimal or None
-        USD on the tick; at least one of them.
+        USD on the tick; neither: the shares are to go at the market, as at a stop whose price is reached.
     """
 
     symbol: str

@@ -142,7 +142,7 @@ class Context:
     used_ids : set
         Client ids that were ever sent.
     sent_at : sequence of datetime
-        UTC, rising: when orders were sent, the last day at least.
+        UTC, rising: when orders were sent that the broker did not refuse, the last day at least.
     latched : mapping
         Name of a limit that was hit, and what was said then.
     killed : bool

@@ -137,7 +137,7 @@ class Standing:
     positions: tuple[Position, ...]
     last_bar: datetime | None
     equity: Decimal | None
-    sent: tuple[tuple[datetime, str, Decimal, str], ...]  # when, of which symbol, shares, what for
+    sent: tuple[tuple[datetime, str, Decimal, str], ...]  # when, symbol, shares, what for
 
     @property
     def prices(self) -> dict[str, Decimal]:
@@ -174,7 +174,9 @@ def standing_of(journal: Reading, *, replay: bool) -> Standing:
         tuple(
             (at, symbol, amount_of(quantity) or ZERO, purpose)
             for _, symbol, _, quantity, purpose, fields, state, _, sent in tracked
-            if (at := instant_of(sent)) is not None and state != State.NEW and "parent" not in _body(fields)
+            if (at := instant_of(sent)) is not None
+            and state not in {State.NEW, State.REFUSED}
+            and "parent" not in _body(fields)
         ),
     )
 

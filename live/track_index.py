@@ -51,8 +51,8 @@ class TrackIndex:
         _keep(self.open, name, now.open)
         _keep(self.used, name, not new)
         _keep(self.wishes, name, new and not now.fields)
-        was = before.sent_at if before is not None and before.asked else None
-        is_ = now.sent_at if now.asked else None
+        was = before.sent_at if before is not None and _counts(before) else None
+        is_ = now.sent_at if _counts(now) else None
         if was != is_:
             if was is not None:
                 del self._sent[bisect_left(self._sent, (was, name))]
@@ -67,9 +67,17 @@ class TrackIndex:
         return frozenset(self._of_order.get(order_id, ()))
 
     def sent_since(self, instant: datetime) -> list[datetime]:
-        """Return when orders were sent by us, from an instant on, rising."""
+        """Return when orders were sent by us that the broker did not refuse, from an instant on, rising."""
         return [at for at, _ in self._sent[bisect_left(self._sent, (instant, "")) :]]
 
 
 def _keep(names: set[str], name: str, belongs: bool) -> None:
     (names.add if belongs else names.discard)(name)
+
+
+def _counts(track: Track) -> bool:
+    """Say whether an order counts among those of a minute: not one that the broker never took.
+
+    A symbol whose protection is refused again and again would else block the exits of all others.
+    """
+    return track.asked and track.order.state is not State.REFUSED

@@ -155,7 +155,7 @@ class Tracks:
         return parent is not None and parent.open
 
     def sent_since(self, instant: datetime) -> list[datetime]:
-        """Return when we sent orders, from an instant on, rising."""
+        """Return when we sent orders that the broker did not refuse, from an instant on, rising."""
         return self._index.sent_since(instant)
 
     def used_ids(self) -> frozenset[str]:
