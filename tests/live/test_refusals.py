@@ -16,7 +16,7 @@ from live.transitions import State
 from tests.live.crossing import story
 from tests.live.trading import FREE
 
-PAIR = Protection("AAA", -1, Decimal(10), Decimal("97"), Decimal("110"))
+PAIR = Protection("AAA", -1, Decimal(10), Decimal(97), Decimal(110))
 STOP = replace(PAIR, target=None)
 TARGET = replace(PAIR, stop=None)
 BAR = datetime(2026, 3, 18, 15, 0, tzinfo=UTC)
