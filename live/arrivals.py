@@ -25,11 +25,12 @@ from live.vendor import fetch
 if TYPE_CHECKING:
     from live.journal import Journal
     from live.line import Line
+    from live.schedule import Hours
 
-__all__ = ["Arrivals", "News"]
+__all__ = ["LOOK_BACK", "Arrivals", "News"]
 
 # Corrections and re-based factors of so long are seen: of daily bars some sessions, of others some bars.
-_LOOK_BACK: Final = timedelta(days=12)
+LOOK_BACK: Final = timedelta(days=12)
 _WIDE, _NARROW = 150, 5  # bars asked for again: 120, and those taken between two wide questions
 _WIDE_EVERY: Final = 30  # bars taken
 _RAW: Final = ("open", "high", "low", "close", "volume")
@@ -90,8 +91,15 @@ class Arrivals:
         """Let something be called before each request, in the caller's thread."""
         self._line.beat = beat
 
-    def since(self, last: datetime, now: datetime) -> News:
+    def since(self, last: datetime, now: datetime, hours: Sequence[Hours]) -> News:
         """Return what is new after `last`, of what is complete at `now`; both UTC.
+
+        Parameters
+        ----------
+        last, now : datetime
+        hours : sequence of Hours
+            The broker's sessions since `LOOK_BACK` before `last`; bars outside them are told once and left
+            out.
 
         Raises
         ------
@@ -99,7 +107,8 @@ class Arrivals:
         """
         asked = self._asked_at(now)
         back = self._back(last, _WIDE if asked != self._wide else _NARROW)
-        told = fetch(self._line, self._symbols, back, now, interval=self._timeframe, feed=self._feed)
+        frame, feed = self._timeframe, self._feed
+        told = fetch(self._line, self._symbols, back, now, interval=frame, feed=feed, hours=hours)
         self._wide = asked  # answered
         old, new = (
             told.bars.filter(side) for side in (pl.col("bar_close") <= last, pl.col("bar_close") > last)
@@ -132,14 +141,14 @@ class Arrivals:
         """Return since when bars are asked for again; the last one of each symbol is among them."""
         length = LENGTHS[self._timeframe]
         if length is None:
-            return last - _LOOK_BACK
+            return last - LOOK_BACK
         ((oldest,),) = self._journal.rows(
             """SELECT min(newest) FROM (SELECT max(bar_close) AS newest FROM bars
                WHERE bar > (SELECT max(bar) FROM bars) - ? GROUP BY symbol)""",
-            _LOOK_BACK // length,
+            LOOK_BACK // length,
         )
         begin = last if oldest is None else datetime.fromisoformat(oldest)
-        return max(begin - bars * length, last - _LOOK_BACK)
+        return max(begin - bars * length, last - LOOK_BACK)
 
     def _taken(self, back: datetime) -> Bars:
         """Return the journal's bars since an instant, oldest first."""

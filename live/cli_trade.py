@@ -27,7 +27,7 @@ from live.limits import Limits
 from live.line import Line
 from live.pace import Pace
 from live.rows import Event
-from live.schedule import LENGTHS, Hours, Schedule
+from live.schedule import LENGTHS, Hours, Schedule, sessions_of
 from live.streams import TradeHints
 from live.warmup import HISTORY_DAYS
 from research.errors import BadValue, UnknownName, Unreachable
@@ -187,7 +187,8 @@ def _history(symbols: Any, wish: Wish, known: Access) -> pl.DataFrame:
     from live.alpaca import AlpacaAccount
     from live.vendor import fetch
 
-    now = AlpacaAccount(_line(known, trading=True)).clock().now
+    account = AlpacaAccount(_line(known, trading=True))
+    now = account.clock().now
     try:
         first = (
             (now - timedelta(days=HISTORY_DAYS[wish.timeframe])).date()
@@ -196,7 +197,10 @@ def _history(symbols: Any, wish: Wish, known: Access) -> pl.DataFrame:
         )
     except ValueError:
         raise BadValue(f"--history must be a day like 2016-01-04, was {wish.history!r}") from None
-    told = fetch(_line(known, trading=False), symbols, first, now, interval=wish.timeframe, feed=wish.feed)
+    hours = None if LENGTHS[wish.timeframe] is None else sessions_of(account, first, now.date())
+    told = fetch(
+        _line(known, trading=False), symbols, first, now, interval=wish.timeframe, feed=wish.feed, hours=hours
+    )
     if told.missing:
         raise BadValue(
             f"symbols {', '.join(told.missing)} must have bars since {first}, the vendor has none; "

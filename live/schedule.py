@@ -19,15 +19,16 @@ from live.risk_context import Session
 from research.errors import Unreachable
 
 if TYPE_CHECKING:
-    from live.alpaca import BrokerClock
+    from live.alpaca import AlpacaAccount, BrokerClock
 
-__all__ = ["EASTERN", "LENGTHS", "Hours", "Schedule"]
+__all__ = ["EASTERN", "HALF_HOUR", "LENGTHS", "Hours", "Schedule", "last_close", "sessions_of"]
 
 EASTERN: Final = ZoneInfo("America/New_York")
 LENGTHS: Final[Mapping[str, timedelta | None]] = {
     "1Min": timedelta(minutes=1), "5Min": timedelta(minutes=5), "15Min": timedelta(minutes=15),
     "30Min": timedelta(minutes=30), "1Hour": timedelta(hours=1), "1Day": None,
 }  # fmt: skip
+HALF_HOUR: Final = timedelta(minutes=30)  # what hours are put together from
 _OPG_CUT: Final = timedelta(minutes=2)  # before the open: 9:28
 _CLS_CUT: Final = timedelta(minutes=10)
 _QUEUE: Final = time(19, 0)  # from then on the next day's auction takes orders
@@ -40,6 +41,32 @@ class Hours:
 
     open: datetime
     close: datetime
+
+
+def last_close(hours: Hours, length: timedelta | None) -> datetime:
+    """Return when the last bar of a session is over; an hour may be cut to its first half, no other bar.
+
+    Examples
+    --------
+    >>> half = Hours(datetime(2026, 11, 27, 14, 30, tzinfo=UTC), datetime(2026, 11, 27, 18, 7, tzinfo=UTC))
+    >>> last_close(half, timedelta(hours=1)).isoformat(), last_close(half, None) == half.close
+    ('2026-11-27T18:00:00+00:00', True)
+    """
+    if length is None:
+        return hours.close
+    part = min(length, HALF_HOUR)
+    return hours.open + (hours.close - hours.open) // part * part
+
+
+def sessions_of(account: AlpacaAccount, first: date, last: date) -> list[Hours]:
+    """Return the broker's sessions from a day to a day.
+
+    Raises
+    ------
+    Unreachable
+        As `Schedule.of`.
+    """
+    return Schedule.of(account.calendar(first, last), None).hours
 
 
 class Schedule:
@@ -112,13 +139,15 @@ class Schedule:
 
     def due(self, now: datetime) -> datetime | None:
         """Return the close of the latest bar that is over."""
-        hours = self.at(now)
-        if hours is not None and self.length is not None:
-            whole = (now - hours.open) // self.length
-            if whole > 0:
-                return hours.open + whole * self.length
-        i = bisect_right(self._closes, now) - 1
-        return self._closes[i] if i >= 0 else None
+        i = bisect_right(self._opens, now) - 1
+        if i >= 0 and now >= (last := self._last(self.hours[i])):
+            return last
+        if i >= 0 and self.length is not None and (whole := (now - self._opens[i]) // self.length):
+            return self._opens[i] + whole * self.length
+        return self._last(self.hours[i - 1]) if i > 0 else None
+
+    def _last(self, hours: Hours) -> datetime:
+        return last_close(hours, self.length)
 
     def fills_at(self, bar_close: datetime) -> datetime | None:
         """Return when the bar after a close begins: what is decided at the close fills there."""
@@ -126,14 +155,17 @@ class Schedule:
 
     def late(self, bar_close: datetime, now: datetime) -> bool:
         """Say whether the open that a decision was made for has passed."""
-        if self._goes_on(bar_close):
-            return now >= bar_close + (self.length or timedelta(0))
+        if self._goes_on(bar_close) and self.length is not None:
+            hours = self.at(bar_close)
+            assert hours is not None  # it goes on
+            return now >= min(bar_close + self.length, hours.close)
         opens = self.next_open(bar_close - _NEAR)
         return opens is None or now >= opens - _OPG_CUT
 
     def _goes_on(self, bar_close: datetime) -> bool:
         """Say whether the session goes on after a bar."""
-        return self.length is not None and self.at(bar_close) is not None
+        hours = self.at(bar_close)
+        return self.length is not None and hours is not None and bar_close < self._last(hours)
 
     # --- auctions ------------------------------------------------------------------------------
 

@@ -30,6 +30,7 @@ from typing import TYPE_CHECKING
 
 from live.account_payloads import asset_of
 from live.alpaca import OrderConflict
+from live.arrivals import LOOK_BACK
 from live.desk import Desk, Plan
 from live.findings import Act
 from live.habits import Habits
@@ -208,10 +209,8 @@ class Trader:
         day = clock.now.astimezone(EASTERN).date()
         today = day.isoformat()
         if self._schedule is None or today != self._asked_on:
-            first = (clock.now - _DAYS).date()
             last = self._last_bar()
-            if last is not None:
-                first = min(first, last.date())
+            first = (clock.now - _DAYS if last is None else min(clock.now, last) - LOOK_BACK - _DAYS).date()
             rows = self._account.calendar(first, (clock.now + _DAYS).date())
             self._schedule = Schedule.of(rows, LENGTHS[self.habits.timeframe])
             self._assets = {s: asset_of(self._account.asset(s)) for s in self.runner.engine.symbols}
@@ -246,7 +245,7 @@ class Trader:
         due = schedule.due(now - self.habits.settle)
         if last is None or due is None or due <= last:
             return True
-        news = self._arrivals.since(last, now)
+        news = self._arrivals.since(last, now, schedule.hours)
         for event in news.events:
             self.runner.journal.tell(event, bar=self.runner.bar)
         awaited = set(self.runner.engine.symbols) - self.runner.absent

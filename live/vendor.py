@@ -6,7 +6,9 @@ In: symbols, a span, an interval; feed and adjustment are always said. Out: a `D
 2. The same bars adjusted for splits and dividends; the ratio of the closes is `adj_factor`.
 3. Stamps become closes by the exchange's calendar. A bar that is not over yet is left out: the vendor shows
    it, and it will change.
-4. Every row is held against the rules of the bar table. A row that breaks one is left out and told, and so is
+4. Intraday bars outside the broker's sessions are left out, and that is told: the vendor has extended hours
+   among them and no way to ask for less. Hours are put together from half hours (`live.session_bars`).
+5. Every row is held against the rules of the bar table. A row that breaks one is left out and told, and so is
    a symbol that the vendor says nothing of.
 """
 
@@ -15,7 +17,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time
 from itertools import pairwise
 from operator import itemgetter
 from typing import Any, Final
@@ -23,18 +25,20 @@ from typing import Any, Final
 import polars as pl
 
 from live.line import Line
-from live.schedule import LENGTHS
+from live.schedule import LENGTHS, Hours
+from live.session_bars import hourly, in_sessions
 from research.data.bars import DroppedRows, validate_bars
 from research.data.stamps import Clock, bar_closes
 from research.errors import BadValue, DataError, Unreachable
 
-__all__ = ["INTERVALS", "Delivery", "fetch"]
+__all__ = ["FEEDS", "INTERVALS", "OUTSIDE", "Delivery", "fetch"]
 
 # Alpaca's words, and ours for the length of a bar.
 INTERVALS: Final[Mapping[str, str]] = {
     "1Min": "1min", "5Min": "5min", "15Min": "15min", "30Min": "30min", "1Hour": "1h", "1Day": "1d",
 }  # fmt: skip
-_FEEDS: Final = ("iex", "sip", "delayed_sip", "otc", "boats", "overnight")
+OUTSIDE: Final = "bars outside the broker's sessions (extended hours)"
+FEEDS: Final = ("iex", "sip", "delayed_sip", "otc", "boats", "overnight")
 _MOST_PAGES: Final = 10_000
 _PLAIN: Final = re.compile(r"\d{4}-\d\d-\d\dT(?:[01]\d|2[0-3]):\d\d:\d\dZ", re.ASCII)
 _INSTANT: Final = pl.Datetime("us", "UTC")
@@ -55,7 +59,7 @@ class Delivery:
     missing : tuple of str
         Symbols of which no bar came.
     faults : tuple of str
-        Bars that were left out, and why, one line each.
+        Bars that were left out, and why, one line each; those outside the sessions in one line together.
     """
 
     bars: pl.DataFrame
@@ -71,6 +75,7 @@ def fetch(
     *,
     interval: str = "1Day",
     feed: str = "iex",
+    hours: Sequence[Hours] | None = None,
 ) -> Delivery:
     """Ask for the bars that were complete at `end`.
 
@@ -87,26 +92,33 @@ def fetch(
         One of `INTERVALS`.
     feed : str
         Whose trades the bars are of: "iex" is one exchange, a few percent of the volume; "sip" is all.
+    hours : sequence of Hours, optional
+        The broker's sessions of the span; intraday bars need them, daily ones do not.
 
     Raises
     ------
     BadValue
-        An interval or feed that does not exist, no symbols, a naive `end`.
+        An interval or feed that does not exist, no symbols, a naive `end`, intraday bars without sessions.
     Unreachable
         No answer, or one whose pages do not end.
     """
     if interval not in INTERVALS:
         raise BadValue(f"`interval` must be one of {', '.join(INTERVALS)}, was {interval!r}")
-    if feed not in _FEEDS:
-        raise BadValue(f"`feed` must be one of {', '.join(_FEEDS)}, was {feed!r}")
+    if feed not in FEEDS:
+        raise BadValue(f"`feed` must be one of {', '.join(FEEDS)}, was {feed!r}")
     wanted = sorted(set(symbols))
     if not wanted:
         raise BadValue("`symbols` must name at least one symbol, was empty")
     if end.tzinfo is None:
         raise BadValue(f"`end` must carry a time zone, was {end.isoformat()}; use datetime.now(UTC)")
+    if interval != "1Day" and hours is None:
+        raise BadValue(f"`hours` must be the sessions of the span for {interval} bars, was None")
+    part = "30Min" if interval == "1Hour" else interval
+    if part != interval:  # from a whole hour on, of any session
+        start = datetime.combine(start, time(), start.tzinfo if isinstance(start, datetime) else None)
     query = {
         "symbols": ",".join(wanted),
-        "timeframe": interval,
+        "timeframe": part,
         "start": _stamp(start),
         "end": _stamp(end),
         "feed": feed,
@@ -122,9 +134,14 @@ def fetch(
         raw = [(*row, theirs[_CLOSE]) for row, theirs in zip(raw, adjusted, strict=True)]
     if strange:
         raw = [row for row in raw if row[0] in wanted]
-    table = _closed(raw, interval, end, faults)
+    table = _closed(raw, part, end, faults)
+    if hours is not None and (length := LENGTHS[part]) is not None:
+        inside = in_sessions(table["bar_close"], hours, length)
+        if not inside.all():
+            faults.append(OUTSIDE)
+            table = table.filter(inside)
     if not paired:
-        theirs = _closed(adjusted, interval, end, [])
+        theirs = _closed(adjusted, part, end, [])
         factor = theirs.select("symbol", "bar_close", adjusted="close").unique(["symbol", "bar_close"])
         table = table.join(factor, on=["symbol", "bar_close"], how="left", maintain_order="left")
     table = table.with_columns(adj_factor=pl.col("adjusted") / pl.col("close"))
@@ -136,6 +153,9 @@ def fetch(
     bars = validate_bars(table, on_bad="drop", dropped=dropped)
     if len(dropped):
         faults += [_fault(*row) for row in dropped.rows.select("symbol", "bar_close", "rule").rows()]
+    if part != interval and hours is not None:
+        bad = dropped.rows.select("symbol", "bar_close").rows() if len(dropped) else ()
+        bars = hourly(bars, hours, end, bad)
     have = set(bars["symbol"].unique().to_list())
     return Delivery(bars, tuple(s for s in wanted if s not in have), tuple(faults))
 

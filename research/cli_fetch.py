@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from research.console import names
-from research.errors import BadValue
+from research.errors import BadValue, DataError
+
+if TYPE_CHECKING:
+    from live.keys import Access
+    from live.schedule import Hours
+    from research.data.store import BarStore
 
 __all__ = ["fetch"]
 
@@ -40,7 +46,9 @@ def fetch(
     except ValueError as problem:
         raise BadValue(f"`--start` must be a day like 2016-01-04, was {start!r}") from problem
     require_writable(out)
-    line = Line(data_talk(access(host=host)))
+    known, store, now = access(host=host), BarStore(out), datetime.now(UTC)
+    hours = _hours(known, store, wanted, first, interval)
+    line = Line(data_talk(known))
 
     def told(filled: Filled) -> None:
         typer.echo(f"{filled.symbol}: {filled.new} new bars, {filled.stored} stored")
@@ -48,8 +56,44 @@ def fetch(
             typer.echo(f"note: left out {fault}")
 
     done = fill_store(
-        line, BarStore(out), wanted, first, datetime.now(UTC), on_symbol=told, interval=interval, feed=feed
+        line, store, wanted, first, now, on_symbol=told, interval=interval, feed=feed, hours=hours
     )
     empty = [filled.symbol for filled in done if not filled.stored]
     if empty:
         typer.echo(f"note: the vendor has no bars of {', '.join(empty)} since {start}")
+
+
+def _hours(
+    known: Access, store: BarStore, symbols: Sequence[str], first: date, interval: str
+) -> list[Hours] | None:
+    """Return the broker's sessions that intraday bars are held against, those stored included.
+
+    Raises
+    ------
+    DataError
+        A store with bars that are of no session: those to come would not be of their kind.
+    """
+    from live.alpaca import AlpacaAccount
+    from live.line import Line
+    from live.schedule import LENGTHS, sessions_of
+    from live.session_bars import in_sessions
+    from live.talk import trading_talk
+
+    length = LENGTHS.get(interval)
+    if length is None:
+        return None
+    stored = [
+        store.read([symbol]).select("symbol", "bar_close") for symbol in symbols if symbol in store.symbols()
+    ]
+    begins = [bars["bar_close"].dt.date().min() for bars in stored]
+    earliest = min([first, *(day for day in begins if isinstance(day, date))])
+    hours = sessions_of(AlpacaAccount(Line(trading_talk(known))), earliest, datetime.now(UTC).date())
+    for bars in stored:
+        astray = bars.filter(~in_sessions(bars["bar_close"], hours, length))
+        if astray.height:
+            symbol, close = astray.row(0)
+            raise DataError(
+                f"{store.path}: the stored bars must lie in sessions, {astray.height} of {symbol} do not "
+                f"(the first closes {close:%Y-%m-%d %H:%M} UTC); fetch into another folder"
+            )
+    return hours

@@ -1,6 +1,6 @@
 """A store filled from the vendor over real sockets: resumable, and nothing is lost or asked for twice."""
 
-from datetime import date
+from datetime import date, timedelta
 
 import polars as pl
 import pytest
@@ -8,13 +8,14 @@ import pytest
 from live.keys import access
 from live.line import Line
 from live.talk import data_talk
+from live.vendor import OUTSIDE
 from research.cli import app
 from research.console import run
 from research.data.store import BarStore
 from research.errors import Unreachable
 from research.fetching import fill_store
-from tests.fake_alpaca import FakeAlpaca
-from tests.fake_alpaca.worlds import AAA, at, daily, week
+from tests.fake_alpaca import FakeAlpaca, Settings
+from tests.fake_alpaca.worlds import AAA, at, daily, table, week
 
 FIRST = date(2026, 3, 1)
 BARS = "GET /v2/stocks/bars"
@@ -96,3 +97,30 @@ def test_the_command(fake, tmp_path, monkeypatch, capsys):
     words[4] = "first of March"
     assert run(app, words, name="research") == 2
     assert "`--start` must be a day" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("interval", ["30Min", "1Hour"])
+def test_the_command_keeps_bars_of_the_sessions_only(interval, tmp_path, monkeypatch, capsys):
+    for name, value in KEYS.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr("live.keys.settings_file", lambda: tmp_path / "none.toml")
+    begin, half = at(0, "09:30"), timedelta(minutes=30)
+    bars = table(("AAA", begin + half * (i + 1), 100 + i, 101 + i, 99 + i, 100 + i) for i in range(13))
+    words = ["fetch", "--symbols", "AAA", "--start", "2026-03-01", "--out", str(tmp_path / "s")]
+    words += ["--interval", interval]
+    settings, count = Settings(extended=True), {"30Min": 13, "1Hour": 7}[interval]
+    with FakeAlpaca(bars, start=at(0, "19:00"), calendar=week(), settings=settings) as fake:
+        for new in (count, 0):
+            assert run(app, [*words, "--host", fake.url], name="research") == 0
+            said = capsys.readouterr().out.splitlines()
+            assert said[0] == f"AAA: {new} new bars, {count} stored"
+            assert said[1:] in ([f"note: left out {OUTSIDE}"], [])
+        assert BarStore(tmp_path / "s").read()["bar_close"].max() == at(0, "16:00")
+        # What was stored before it was so: an hour of the clock.
+        other = BarStore(tmp_path / "other")
+        other.write(table([("AAA", at(0, "11:00"), 100, 101, 99, 100)]).with_columns(adj_factor=1.0))
+        words[6] = str(other.path)
+        words[-1] = "1Hour"
+        assert run(app, [*words, "--host", fake.url], name="research") != 0
+        said = capsys.readouterr().err
+        assert "1 of AAA do not (the first closes 2026-03-02 16:00 UTC); fetch into another folder" in said

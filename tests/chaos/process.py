@@ -19,7 +19,7 @@ from live.line import Line
 from live.opening import open_account
 from live.pace import Pace
 from live.risk_context import Rules
-from live.schedule import LENGTHS
+from live.schedule import LENGTHS, sessions_of
 from live.talk import data_talk, trading_talk
 from live.trader import Habits, Trader
 from live.vendor import fetch
@@ -114,8 +114,11 @@ class Process:
         trading, data = (
             Line(talk(self.known, 60.0), Pace(10**6, 0), 120.0) for talk in (trading_talk, data_talk)
         )
-        now = AlpacaAccount(trading).clock().now
-        return fetch(data, SYMBOLS, date(2021, 1, 1), now, interval=self.habits.timeframe).bars
+        account = AlpacaAccount(trading)
+        now = account.clock().now
+        first, frame = date(2021, 1, 1), self.habits.timeframe
+        hours = sessions_of(account, first, now.date())
+        return fetch(data, SYMBOLS, first, now, interval=frame, hours=hours).bars
 
     def again(self) -> None:
         """End without a word, and begin anew from what is on the disk."""

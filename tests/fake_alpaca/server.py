@@ -79,7 +79,8 @@ class FakeAlpaca:
         self.clock = FakeClock(first, speed)
         self.script, self.log, self.lock = Script(seed), Log(), threading.RLock()
         self.exchange = Exchange(self.tape, self.settings, seed, first)
-        self.view = View(self.tape, self.script, forming=self.settings.forming)
+        told = self.settings
+        self.view = View(self.tape, self.script, forming=told.forming, extended=told.extended)
         self.hub = Hub(self._take, self.authorized)
         self.skew, self.day_trader = 0.0, False
         self.exchange.on_update = self.hub.update

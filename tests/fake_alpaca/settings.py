@@ -34,6 +34,8 @@ class Settings:
         Cancel a symbol's open orders before a split; else they rest with prices that are no longer right.
     forming : bool
         Show the bar of a session still running, as the broker does; it is not complete.
+    extended : bool
+        Show intraday bars from before the open and after the close as well, as the broker does.
     account : dict
         Overrides fields of GET /v2/account; the blocking ones also refuse orders.
     assets : dict
@@ -51,6 +53,7 @@ class Settings:
     queue_window: bool = True
     cancel_on_split: bool = True
     forming: bool = True
+    extended: bool = False
     account: dict[str, Any] = field(default_factory=dict)
     assets: dict[str, dict[str, Any]] = field(default_factory=dict)
 

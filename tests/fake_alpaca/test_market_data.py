@@ -15,9 +15,9 @@ from alpaca.data.requests import (
 )
 from alpaca.data.timeframe import TimeFrame, TimeFrameUnit
 
-from tests.fake_alpaca import FakeAlpaca
+from tests.fake_alpaca import FakeAlpaca, Settings
 from tests.fake_alpaca.talk import talking
-from tests.fake_alpaca.worlds import AAA, at, daily, minutes, week
+from tests.fake_alpaca.worlds import AAA, at, daily, minutes, table, week
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
 
@@ -121,3 +121,21 @@ def test_bad_questions_are_refused(clients, wrong):
     with pytest.raises(APIError) as caught:
         clients.data.get("/stocks/bars", asked)
     assert caught.value.status_code == 400
+
+
+def test_extended_hours_are_among_the_bars_when_asked_for():
+    """…and hours are the clock's: the one from nine holds both sides of the open. Days hold neither."""
+    bars = table(
+        ("AAA", at(0, "09:30") + timedelta(minutes=30 * (i + 1)), 100, 102, 99, 101) for i in range(13)
+    )
+    half, hour = TimeFrame(30, TimeFrameUnit.Minute), TimeFrame(1, TimeFrameUnit.Hour)
+    with FakeAlpaca(bars, start=at(0, "21:00"), calendar=week(), settings=Settings(extended=True)) as fake:
+        with talking(fake) as clients:
+            halves, hours, days = (ask(clients.data, frame=f)["AAA"] for f in (half, hour, TimeFrame.Day))
+        assert fake.exchange.account.marks["AAA"] == 101  # nothing trades out there
+    assert [bar.timestamp for bar in (halves[0], halves[-1])] == [at(0, "04:00"), at(0, "19:30")]
+    assert (len(halves), halves[0].open, halves[-1].close) == (32, 103.0, 97.97)
+    nine = next(bar for bar in hours if bar.timestamp == at(0, "09:00"))
+    assert (nine.open, nine.high, nine.low, nine.close, nine.volume) == (103.0, 103.0, 99.0, 101.0, 1077.0)
+    assert len(hours) == 16
+    assert [(bar.high, bar.volume) for bar in days] == [(102, 13_000)]

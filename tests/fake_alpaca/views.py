@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from tests.fake_alpaca.clock import utc
+from tests.fake_alpaca.extended import with_extended
 from tests.fake_alpaca.faults import Fault, Script, scope
 from tests.fake_alpaca.sessions import EASTERN
 from tests.fake_alpaca.settings import Refused
@@ -17,6 +18,7 @@ from tests.fake_alpaca.spelling import stamp
 from tests.fake_alpaca.tape import Bar, Tape
 
 FIELDS = {"o": "open", "h": "high", "l": "low", "c": "close", "v": "volume"}
+INTRADAY = re.compile(r"\d+(Min|T|Hour|H)$")
 FRAME = re.compile(r"(\d+)(Min|T|Hour|H|Day|D|Week|W|Month|M)$")
 
 
@@ -38,8 +40,10 @@ def spelled(bar: Bar, scale: float = 1.0) -> dict[str, Any]:
 class View:
     """The tape seen through the script's faults of `data`."""
 
-    def __init__(self, tape: Tape, script: Script, *, forming: bool) -> None:
+    def __init__(self, tape: Tape, script: Script, *, forming: bool, extended: bool = False) -> None:
         self.tape, self.script, self.forming = tape, script, forming
+        self.extended = extended and not tape.daily
+        self._shown: dict[str, tuple[list[Bar], list[datetime]]] = {}
         self._spelled: dict[tuple[str, datetime, float], dict[str, Any]] = {}
 
     def bars(
@@ -50,7 +54,7 @@ class View:
             raise Refused(400, 40010001, f"invalid timeframe: {frame}")
         if symbol not in self.tape.bars:
             return []
-        known = self.tape.known(symbol, now)
+        known = self._known(symbol, now, frame)
         if self.forming and self.tape.daily and (now_forming := self.tape.forming(symbol, now)):
             o = now_forming.open  # what is known of a running session is its open
             known.append(replace(now_forming, high=o, low=o, close=o, volume=0.0))
@@ -71,6 +75,16 @@ class View:
             row = self._row(bar, scale) if native and bar.end <= now else spelled(bar, scale)
             rows += self.seen(bar, row, now, faults)
         return rows
+
+    def _known(self, symbol: str, now: datetime, frame: str) -> list[Bar]:
+        """Return the bars that are complete; days and what is longer are of the sessions alone."""
+        if not self.extended or INTRADAY.match(frame) is None:
+            return self.tape.known(symbol, now)
+        if symbol not in self._shown:
+            shown = with_extended(self.tape.bars[symbol], self.tape.calendar, self.tape.interval)
+            self._shown[symbol] = shown, [bar.end for bar in shown]
+        shown, ends = self._shown[symbol]
+        return shown[: bisect_right(ends, now)]
 
     def _row(self, bar: Bar, scale: float) -> dict[str, Any]:
         """Return a bar of the tape as the API spells it, spelled once."""

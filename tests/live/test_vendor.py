@@ -7,11 +7,12 @@ import pytest
 from alpaca.data.historical import StockHistoricalDataClient
 
 from live.line import Line
+from live.schedule import Hours
 from live.talk import Talk
-from live.vendor import _plain_closes, fetch
+from live.vendor import OUTSIDE, _plain_closes, fetch
 from research.errors import BadValue, Unreachable
-from tests.fake_alpaca import FakeAlpaca
-from tests.fake_alpaca.worlds import AAA, at, daily, minutes, week
+from tests.fake_alpaca import FakeAlpaca, Settings
+from tests.fake_alpaca.worlds import AAA, at, daily, minutes, table, week
 from tests.live.canary import KEY, SECRET
 
 FIRST = date(2026, 3, 1)
@@ -33,6 +34,8 @@ def line_to(fake):
 
 
 def ask(fake, symbols=("AAA", "BBB"), **more):
+    days = fake.calendar.between(FIRST, FIRST + timedelta(days=30))
+    more = {"hours": [Hours(day.open, day.close) for day in days]} | more
     return fetch(line_to(fake), symbols, FIRST, fake.clock.now(), **more)
 
 
@@ -195,3 +198,53 @@ def test_stamps_that_are_no_instants_are_left_to_the_rules(strange):
         near[1]: datetime(2026, 3, 2, 14, 32, tzinfo=UTC),
     }
     assert _plain_closes([*near, strange], "1Min") is None
+
+
+def half_hours():
+    """Return Monday's thirteen half hours of one symbol, each a dollar above the one before."""
+    begin, half = at(0, "09:30"), timedelta(minutes=30)
+    rows = [("AAA", begin + half * (i + 1), 100 + i, 101 + i, 99 + i, 100.5 + i) for i in range(13)]
+    return table(rows)
+
+
+def test_extended_hours_are_left_out_and_told_in_one_line():
+    settings = Settings(extended=True)
+    with FakeAlpaca(half_hours(), start=at(0, "19:00"), calendar=week(), settings=settings) as fake:
+        found = ask(fake, ("AAA",), interval="30Min")
+        shown = fake.log.of(BARS)[0].reply["bars"]["AAA"]
+    assert len(shown) == 11 + 13 + 6  # from 4:00, from 9:30, from 16:00
+    assert found.bars["open"].to_list() == [100 + i for i in range(13)]
+    assert found.faults == (OUTSIDE,)
+
+
+def test_hours_come_from_half_hours_of_the_session():
+    settings = Settings(extended=True)
+    with FakeAlpaca(half_hours(), start=at(0, "16:30"), calendar=week(), settings=settings) as fake:
+        found = ask(fake, ("AAA",), interval="1Hour")
+        assert {call.query["timeframe"] for call in fake.log.of(BARS)} == {"30Min"}
+        within = fetch(
+            line_to(fake), ["AAA"], at(0, "11:00"), at(0, "15:29"), interval="1Hour",
+            hours=[Hours(at(0, "09:30"), at(0, "16:00"))],
+        )  # fmt: skip
+    ours = [f"{10 + k}:30" for k in range(6)] + ["16:00"]
+    assert closes(found) == [at(0, hhmm) for hhmm in ours]
+    assert found.bars["open"].to_list() == [100, 102, 104, 106, 108, 110, 112]
+    assert found.bars["high"].to_list() == [102, 104, 106, 108, 110, 112, 113]
+    assert found.bars["low"].to_list() == [99, 101, 103, 105, 107, 109, 111]
+    assert found.bars["close"].to_list() == [101.5, 103.5, 105.5, 107.5, 109.5, 111.5, 112.5]
+    assert found.bars["volume"].to_list() == [2000.0] * 6 + [1000.0]
+    # Asked from the middle of an hour, that hour is whole none the less; one that is running is left out.
+    assert within.bars.equals(found.bars.head(5))
+
+
+def test_a_half_hour_that_breaks_a_rule_takes_its_hour_along():
+    with FakeAlpaca(half_hours(), start=at(0, "16:30"), calendar=week()) as fake:
+        fake.fault("data", "set", times=0, at=at(0, "11:00"), args={"set": {"l": -1.0}})
+        found = ask(fake, ("AAA",), interval="1Hour")
+    assert closes(found) == [at(0, hhmm) for hhmm in ("10:30", "12:30", "13:30", "14:30", "15:30", "16:00")]
+    assert [fault.split(": ")[0] for fault in found.faults] == ["AAA, 2026-03-02 16:00 UTC"]
+
+
+def test_intraday_bars_without_sessions_are_refused(fake):
+    with pytest.raises(BadValue, match="`hours` must be the sessions of the span for 5Min bars, was None"):
+        ask(fake, interval="5Min", hours=None)

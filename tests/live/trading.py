@@ -20,6 +20,7 @@ from live.line import Line
 from live.opening import open_account
 from live.pace import Pace
 from live.risk_context import Rules
+from live.schedule import sessions_of
 from live.talk import actions_talk, data_talk, trading_talk
 from live.trader import Habits, Trader
 from live.vendor import fetch
@@ -61,6 +62,7 @@ class Floor:
     def __init__(self, fake, folder: Path, request, *, history=None, start="2000-01-01", **habits: Any):
         self.fake, self.folder, self.request, self._history = fake, folder, request, history
         self.start, self.habits = datetime.fromisoformat(start).date(), habits
+        self.timeframe = habits.get("timeframe", "1Day")
         self.trader = self.open()
 
     def open(self):
@@ -76,6 +78,7 @@ class Floor:
             mode="paper",
             prefix="PP-",
             account="paper-test",
+            timeframe=self.timeframe,
         )
         self.limits = Limits.at(self.folder / "limits.sqlite")
         habits = replace(Habits("paper", "127.0.0.1", rules=FREE), **self.habits)
@@ -83,7 +86,7 @@ class Floor:
         return Trader(
             opened.runner,
             AlpacaAccount(self.lines[0]),
-            Arrivals(self.lines[1], opened.runner.engine.symbols, "1Day", "iex", opened.journal),
+            Arrivals(self.lines[1], opened.runner.engine.symbols, self.timeframe, "iex", opened.journal),
             opened.tracks,
             self.limits,
             habits,
@@ -94,7 +97,10 @@ class Floor:
 
     def fetched(self) -> pl.DataFrame:
         """Return every complete bar that the fake gives."""
-        return fetch(self.lines[1], self.request.symbols, self.start, self.fake.now).bars
+        now, account = self.fake.now, AlpacaAccount(self.lines[0])
+        hours = None if self.timeframe == "1Day" else sessions_of(account, self.start, now.date())
+        frame, symbols = self.timeframe, self.request.symbols
+        return fetch(self.lines[1], symbols, self.start, now, interval=frame, hours=hours).bars
 
     def close(self):
         """End the process, as far as a test can."""
