@@ -31,12 +31,16 @@ class AccountFacts:
     shorting : bool
     faults : tuple of str
         Why it may not trade; () if it may.
+    last_equity, cash : Decimal or None
+        USD; at the close of the last trading day, and now. No check of the door asks for them.
     """
 
     equity: Decimal | None
     buying_power: Decimal | None
     shorting: bool
     faults: tuple[str, ...]
+    last_equity: Decimal | None = None
+    cash: Decimal | None = None
 
 
 def account_of(payload: object) -> AccountFacts:
@@ -62,6 +66,8 @@ def account_of(payload: object) -> AccountFacts:
         buying_power=amount_of(payload.get("buying_power")),
         shorting=payload.get("shorting_enabled") is True,
         faults=tuple(faults),
+        last_equity=amount_of(payload.get("last_equity")),
+        cash=amount_of(payload.get("cash")),
     )
 
 

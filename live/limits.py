@@ -27,8 +27,9 @@ from research.errors import BadValue, OutputError, UnknownName
 __all__ = ["KILL", "Latch", "Limits", "Marks"]
 
 KILL = "kill switch"
+FORGIVEN = ""  # in place of the day
 _FORGIVE = {
-    "daily loss": "UPDATE equity_marks SET day = ''",
+    "daily loss": f"UPDATE equity_marks SET day = '{FORGIVEN}'",
     "drawdown": "UPDATE equity_marks SET peak_equity = '0'",
 }
 
@@ -219,10 +220,12 @@ class Limits:
 
     # --- marks ------------------------------------------------------------------------------------
 
-    def mark(self, day: str, equity: Decimal) -> Marks:
+    def mark(self, day: str, equity: Decimal, close: Decimal | None = None) -> Marks:
         """Take note of the account's equity, and return what losses are measured from.
 
-        The first equity of a day is that day's; a day before the last one noted is
+        A day begins with the largest of its first equity, the last one noted before, and
+        the last close's: what was lost while nobody looked is that day's. A loss that was
+        forgiven begins with the first equity alone. A day before the last one noted is
         taken for the last one, so that a clock set back does not forgive a loss.
 
         Parameters
@@ -231,26 +234,53 @@ class Limits:
             The session, ISO.
         equity : Decimal
             USD, > 0.
+        close : Decimal, optional
+            USD, > 0, at the close before the session, as the broker tells.
         """
         if not (equity.is_finite() and equity > 0):
             raise BadValue(f"equity must be a number > 0, was {equity}; ask the broker's account again")
         with self._act():
             rows = self._db.execute("SELECT day, day_equity, peak_equity FROM equity_marks").fetchall()
             last = None if not rows else Marks(rows[0][0], Decimal(rows[0][1]), Decimal(rows[0][2]))
+            noted = self._db.execute("SELECT equity FROM equity_last").fetchall()
+            most = max([equity, *(Decimal(row[0]) for row in noted), *([] if close is None else [close])])
             if last is None:
-                now = Marks(day, equity, equity)
+                now = Marks(day, most, most)
             else:
                 peak = max(last.peak_equity, equity)
-                now = Marks(day, equity, peak) if day > last.day else Marks(last.day, last.day_equity, peak)
+                begins = equity if last.day == FORGIVEN else most
+                now = Marks(day, begins, peak) if day > last.day else Marks(last.day, last.day_equity, peak)
             # Mostly nothing has changed, and what is not written need not wait for the disk.
             if now != last:
                 self._db.execute(
                     "INSERT OR REPLACE INTO equity_marks VALUES (1, ?, ?, ?)",
                     (now.day, str(now.day_equity), str(now.peak_equity)),
                 )
-            if self._db.execute("SELECT equity FROM equity_last").fetchall() != [(str(equity),)]:
+            if noted != [(str(equity),)]:
                 self._db.execute("INSERT OR REPLACE INTO equity_last VALUES (1, ?)", (str(equity),))
         return now
+
+    def moved(self, cash: Decimal, executions: int) -> Decimal:
+        """Take note of the account's cash, and return what it changed by without an execution, USD.
+
+        Only between looks of which neither found one is that known: the look that finds an execution may
+        have read the cash before it. Of all others it is 0.
+
+        Parameters
+        ----------
+        cash : Decimal
+            USD.
+        executions : int
+            Number of the last execution that is known.
+        """
+        with self._act():
+            rows = self._db.execute("SELECT cash, executions FROM cash_last").fetchall()
+            same = rows[:1] == [(rows[0][0], executions)] if rows else True
+            now = (str(cash) if same else "", executions)
+            if rows != [now]:
+                self._db.execute("INSERT OR REPLACE INTO cash_last VALUES (1, ?, ?)", now)
+        known = bool(rows) and same and rows[0][0] != ""
+        return cash - Decimal(rows[0][0]) if known else Decimal(0)
 
 
 def _unwritten(path: Path, problem: BaseException) -> OutputError:

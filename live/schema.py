@@ -111,4 +111,7 @@ LIMITS_DDL = (
     "CREATE TABLE IF NOT EXISTS rules (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
     """CREATE TABLE IF NOT EXISTS equity_last (
         id INTEGER PRIMARY KEY CHECK (id = 1), equity TEXT NOT NULL)""",
+    # Cash at the last look, and the number of the last execution then; '' as long as that has just changed.
+    """CREATE TABLE IF NOT EXISTS cash_last (
+        id INTEGER PRIMARY KEY CHECK (id = 1), cash TEXT NOT NULL, executions INTEGER NOT NULL)""",
 )

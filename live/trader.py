@@ -35,7 +35,8 @@ from live.desk import Desk, Plan
 from live.findings import Act
 from live.habits import Habits
 from live.killing import kill_asked, latch_kill
-from live.limits import Limits, Marks
+from live.limits import Limits
+from live.losses import Losses
 from live.outlook import Quotes, context_of
 from live.risk import Door
 from live.risk_context import Asset, Context
@@ -117,7 +118,7 @@ class Trader:
         self._schedule: Schedule | None = None
         self._assets: dict[str, Asset] = {}
         self._asked_on = ""
-        self._marks: Marks | None = None
+        self._losses = Losses(limits, runner.journal, self._voice.tell)
         self._quotes = Quotes(runner.journal)
         account.beats(self._voice.beat)
         arrivals.beats(self._voice.beat)
@@ -231,11 +232,9 @@ class Trader:
 
     def _limit(self, picture: Picture, schedule: Schedule) -> None:
         """Take note of the equity, and latch the losses that are hit."""
-        equity = picture.account.equity
-        if equity is not None and equity > 0:
-            self._marks = self.limits.mark(schedule.day(picture.clock.now), equity)
+        self._losses.note(picture.account, schedule.day(picture.clock.now), picture.clock.now)
         found = Door(self.habits.rules).standing(self._context(picture, schedule))
-        self.limits.take(found, picture.now)
+        self.limits.take(self._losses.said(found), picture.now)
 
     # --- bars ----------------------------------------------------------------------------------
 
@@ -297,7 +296,7 @@ class Trader:
             self.habits,
             self.tracks,
             self.limits,
-            marks=self._marks,
+            marks=self._losses.marks,
             session=schedule.session(picture.clock.now, picture.clock, self._published),
             quotes=self._quotes.at(self.runner.bar),
             assets=self._assets,

@@ -10,6 +10,7 @@ from tests.live.risk_helpers import blocked
 
 ACCOUNT = {
     "id": "e6fe", "account_number": "PA1", "status": "ACTIVE", "currency": "USD", "equity": "100000.50",
+    "last_equity": "99000.25", "cash": "5000.75",
     "buying_power": "200001", "trading_blocked": False, "account_blocked": False,
     "trade_suspended_by_user": False, "shorting_enabled": True,
 }  # fmt: skip
@@ -22,7 +23,9 @@ STRANGE: list[object] = [None, "moonlit", -1, [], {"x": 1}, float("nan")]
 
 
 def test_a_whole_account():
-    assert account_of(ACCOUNT) == AccountFacts(Decimal("100000.50"), Decimal(200001), True, ())
+    assert account_of(ACCOUNT) == AccountFacts(
+        Decimal("100000.50"), Decimal(200001), True, (), Decimal("99000.25"), Decimal("5000.75")
+    )
     assert account_of({**ACCOUNT, "status": "active", "moon": 1}).faults == ()
 
 
@@ -46,7 +49,7 @@ def test_drift_of_an_account_never_admits_more(name, value):
     changed = [f for f in AccountFacts.__slots__ if getattr(found, f) != getattr(same, f)]
     wanted = {
         "equity": ["equity"], "buying_power": ["buying_power"], "shorting_enabled": ["shorting"],
-        "status": ["faults"],
+        "status": ["faults"], "last_equity": ["last_equity"], "cash": ["cash"],
         "trading_blocked": ["faults"], "account_blocked": ["faults"], "trade_suspended_by_user": ["faults"],
     }  # fmt: skip
     assert changed == wanted.get(name, [])
@@ -56,7 +59,7 @@ def test_drift_of_an_account_never_admits_more(name, value):
         account_faults=found.faults,
         shorting=found.shorting,
     )
-    assert (admits == "") == (name not in wanted or name == "shorting_enabled")
+    assert (admits == "") == (name not in wanted or name in {"shorting_enabled", "last_equity", "cash"})
 
 
 @pytest.mark.parametrize("payload", [None, 7, [], "x"])

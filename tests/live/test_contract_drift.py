@@ -62,6 +62,8 @@ def sound_account(found, place, new):
         (bool(facts.faults) or place[0] not in guards)
         and facts.equity in (true.equity, None)
         and facts.buying_power in (true.buying_power, None)
+        and facts.last_equity in (true.last_equity, None)
+        and facts.cash in (true.cash, None)
         and facts.shorting in (true.shorting, False)
     )
 

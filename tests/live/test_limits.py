@@ -111,10 +111,38 @@ def test_marks(path):
     with Limits.at(path) as limits:
         assert limits.mark("2026-11-19", D("100.10")) == Marks("2026-11-19", D("100.10"), D("100.10"))
         assert limits.mark("2026-11-19", D(120)) == Marks("2026-11-19", D("100.10"), D(120))
-        assert limits.mark("2026-11-20", D(90)) == Marks("2026-11-20", D(90), D(120))
+        assert limits.mark("2026-11-19", D(110)) == Marks("2026-11-19", D("100.10"), D(120))
+    with Limits.at(path) as limits:  # what was lost since the last look is the new day's
+        assert limits.mark("2026-11-20", D(90)) == Marks("2026-11-20", D(110), D(120))
     with Limits.at(path) as limits:
-        assert limits.mark("2026-11-20", D(95)) == Marks("2026-11-20", D(90), D(120))
-        assert limits.mark("2026-11-18", D(50)) == Marks("2026-11-20", D(90), D(120))  # a clock set back
+        assert limits.mark("2026-11-20", D(95)) == Marks("2026-11-20", D(110), D(120))
+        assert limits.mark("2026-11-18", D(50)) == Marks("2026-11-20", D(110), D(120))  # a clock set back
+
+
+@pytest.mark.parametrize(("noted", "close", "first", "begins"), [
+    (None, None, 70, 70), (None, 90, 70, 90), (None, 60, 70, 70),
+    (80, None, 70, 80), (80, 90, 70, 90), (80, 75, 70, 80), (80, 75, 95, 95), (60, 50, 70, 70),
+])  # fmt: skip
+def test_a_day_begins_with_the_most_that_is_known(path, noted, close, first, begins):
+    with Limits.at(path) as limits:
+        if noted is not None:
+            limits.mark("2026-11-19", D(noted))
+        marks = limits.mark("2026-11-20", D(first), None if close is None else D(close))
+        assert (marks.day, marks.day_equity) == ("2026-11-20", begins)
+        assert limits.mark("2026-11-20", D(1), D(1000)).day_equity == begins  # once a day
+
+
+def test_cash_that_no_execution_explains(path):
+    with Limits.at(path) as limits:
+        assert limits.moved(D(100), 3) == 0
+        assert limits.moved(D(100), 3) == 0
+        assert limits.moved(D("88.5"), 3) == D("-11.5")  # withdrawn
+    with Limits.at(path) as limits:
+        assert limits.moved(D(90), 3) == D("1.5")
+        assert limits.moved(D(90), 4) == 0  # it was executed; cash was read before
+        assert limits.moved(D(40), 4) == 0
+        assert limits.moved(D(40), 4) == 0
+        assert limits.moved(D(60), 4) == 20  # paid in
 
 
 @pytest.mark.parametrize("equity", [D(0), D(-1), D("NaN"), D("Infinity")])
@@ -137,6 +165,10 @@ def test_a_loss_that_is_forgiven_is_measured_anew(path):
         assert limits.mark("2026-11-20", D(70)) == Marks("2026-11-20", D(70), D(100))
         limits.reset("drawdown", by="me", why="y", at=NOON)
         assert limits.mark("2026-11-20", D(60)) == Marks("2026-11-20", D(70), D(60))
+        limits.latch("daily loss", "x", NOON)
+        limits.reset("daily loss", by="me", why="y", at=NOON)
+        assert limits.mark("2026-11-23", D(55), D(90)) == Marks("2026-11-23", D(55), D(60))
+        assert limits.mark("2026-11-24", D(50), D(52)) == Marks("2026-11-24", D(55), D(60))
 
 
 # --- faults -----------------------------------------------------------------------------------------
@@ -205,11 +237,11 @@ def test_what_is_latched_survives_a_kill(path):
 @given(st.lists(st.tuples(st.integers(1, 5), st.integers(1, 1000)), max_size=12))
 def test_marks_against_a_plain_memory(tmp_path_factory, notes):
     path = tmp_path_factory.mktemp("marks") / "limits.sqlite"
-    day, start, peak = 0, 0, 0
+    day, start, peak, last = 0, 0, 0, 0
     for today, equity in notes:
         with Limits.at(path) as limits:
             found = limits.mark(f"2026-11-{today:02}", Decimal(equity))
         if today > day:
-            day, start = today, equity
-        peak = max(peak, equity)
+            day, start = today, max(equity, last)
+        peak, last = max(peak, equity), equity
         assert found == Marks(f"2026-11-{day:02}", Decimal(start), Decimal(peak))
