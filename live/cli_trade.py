@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 import typer
 
-from live.allowed import Run, said_limits, text_of_rules
+from live.allowed import said_limits
 from live.costs import at_account, costs_said
 from live.findings import Act, Policy
 from live.home import LIMITS, home_of, only_one
@@ -79,6 +79,8 @@ def trade(asked: RunOptions, wish: Wish, stopped: Callable[[], str | None]) -> N
     OnepathError
         What ends a run: refused credentials, a journal that cannot be written.
     """
+    from live.in_force import put_in_force
+
     _require(asked, wish)
     asked = at_account(asked)
     known = access(live=wish.live, host=wish.host)
@@ -86,14 +88,15 @@ def trade(asked: RunOptions, wish: Wish, stopped: Callable[[], str | None]) -> N
     home = home_of(known)
     path = wish.journal or home / f"{asked.strategy}.sqlite"
     with only_one(home), Limits.at(home / LIMITS) as limits, heard_kill() as kill:
-        opened = _opened(asked, wish, known, home, path)
+        opened = _opened(asked, wish, known, limits, home, path)
         hints = TradeHints(known, lambda text: opened.journal.tell(Event("stream", text)))
         try:
-            rules = replace(_run(opened, wish).defaults(), **said, allow_short=asked.allow_short)
-            limits.hold_to(text_of_rules(rules))
-            trader = _trader(opened, rules, wish, known, home, limits, kill)
             say = _Say(opened, quiet=wish.quiet)
-            say.begun(path)
+            rules, held = put_in_force(
+                opened, limits, said, timeframe=wish.timeframe, allow_short=asked.allow_short
+            )
+            trader = _trader(opened, rules, wish, known, home, limits, kill)
+            say.begun(path, held)
             if not wish.once:
                 hints.start()
             trader.run(
@@ -133,7 +136,7 @@ def _require(asked: RunOptions, wish: Wish) -> None:
         raise UnknownName("drift policy", wish.drift, _DRIFT)
 
 
-def _opened(asked: RunOptions, wish: Wish, known: Access, home: Path, path: Path) -> Opened:
+def _opened(asked: RunOptions, wish: Wish, known: Access, limits: Limits, home: Path, path: Path) -> Opened:
     """Begin the journal, or take it up."""
     from live.opening import open_account
 
@@ -141,7 +144,7 @@ def _opened(asked: RunOptions, wish: Wish, known: Access, home: Path, path: Path
     _require_tradable(request.symbols or (), known)
     return open_account(
         request,
-        lambda: _begin(request, wish, known),
+        lambda: _begin(request, wish, known, limits),
         path,
         mode="live" if known.live else "paper",
         prefix=known.prefix,
@@ -166,7 +169,7 @@ def _require_tradable(symbols: Any, known: Access) -> None:
             raise BadValue(f"symbol {symbol} cannot be traded at the broker now; leave it out")
 
 
-def _begin(request: Request, wish: Wish, known: Access) -> pl.DataFrame:
+def _begin(request: Request, wish: Wish, known: Access, limits: Limits) -> pl.DataFrame:
     """Return the bars that a new journal begins with, of a run that the account can pay for."""
     from live.account_payloads import account_of
     from live.alpaca import AlpacaAccount
@@ -179,6 +182,7 @@ def _begin(request: Request, wish: Wish, known: Access) -> pl.DataFrame:
             f"--capital must be at most the account's equity, was {request.initial_capital:g} of "
             f"{equity:.2f} USD; give --capital {math.floor(equity)} or less"
         )
+    limits.seen(equity)
     return _history(request.symbols or (), wish, known)
 
 
@@ -207,15 +211,6 @@ def _history(symbols: Any, wish: Wish, known: Access) -> pl.DataFrame:
             "leave them out"
         )
     return told.bars
-
-
-def _run(opened: Opened, wish: Wish) -> Run:
-    """Return what the defaults of the limits follow from."""
-    from research.kernels.account import A_EQUITY
-
-    engine = opened.runner.engine
-    worth = max(engine.initial_capital, float(engine.account.totals[A_EQUITY]))
-    return Run(worth, engine.params["max_weight"], len(engine.symbols), daily=LENGTHS[wish.timeframe] is None)
 
 
 def _trader(
@@ -308,7 +303,7 @@ class _Say:
         rows = self._journal.rows("SELECT coalesce(max(seq), 0) FROM events")
         self._seen = int(rows[0][0])
 
-    def begun(self, path: Path) -> None:
+    def begun(self, path: Path, held: str) -> None:
         engine = self._runner.engine
         verb = "goes on" if self._continued else "begins"
         if not self._quiet:
@@ -317,6 +312,7 @@ class _Say:
             )
             typer.echo(f"journal   {path}")
             typer.echo(f"costs     {costs_said(engine.execution)}")
+            typer.echo(f"limits    {held}")
 
     def news(self) -> None:
         rows = self._journal.rows(

@@ -218,6 +218,16 @@ class Limits:
             self._db.execute("DELETE FROM rules")
             self._db.executemany("INSERT INTO rules VALUES (?, ?)", rules.items())
 
+    def seen(self, equity: Decimal) -> None:
+        """Write the account's equity, USD, as of this look: what `mark` finds noted."""
+        with self._act():
+            self._db.execute("INSERT OR REPLACE INTO equity_last VALUES (1, ?)", (str(equity),))
+
+    def equity(self) -> Decimal | None:
+        """Return the account's equity as of the last look; None before the first."""
+        rows = self._read("SELECT equity FROM equity_last")
+        return Decimal(rows[0][0]) if rows else None
+
     # --- marks ------------------------------------------------------------------------------------
 
     def mark(self, day: str, equity: Decimal, close: Decimal | None = None) -> Marks:

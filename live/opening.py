@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from live.continuation import require_settings, settings_of
 from live.feed import ReplayFeed
+from live.foreseen import ASKED, asked_of
 from live.journal import Journal
 from live.place import Connect, connect
 from live.protection import refuse_fractions
@@ -146,14 +147,19 @@ def _begun(
 
 
 def _expected(request: Request, bars: pl.DataFrame) -> dict[str, str]:
-    """Return how often the backtest over the same history traded: silence is measured against it."""
+    """Return how often the backtest over the same history traded, and what it asked of the risk door.
+
+    Silence is measured against it.
+    """
     if request.model is not None:
         return {}  # it has learned from that history, which so says nothing of the time after
     try:
         result = backtest(replace(request, start=None, end=None), bars)
     except NotEnoughHistory:
         return {}  # enough to begin, not enough to hold a part of it back
-    return {"expected_trades_per_month": repr(float(result.stats["trades_per_month"]))}
+    assert result.run is not None  # a backtest that was just made has what it was taken from
+    rate = repr(float(result.stats["trades_per_month"]))
+    return {"expected_trades_per_month": rate, ASKED: asked_of(result.run)}
 
 
 def _as_begun(request: Request, mode: str, prefix: str) -> dict[str, object]:

@@ -1,5 +1,6 @@
 """`python -m live.runner --paper` at the fake broker: what it refuses, says, and writes down as it ends."""
 
+import re
 import sqlite3
 
 import polars as pl
@@ -200,3 +201,16 @@ def test_what_was_blocked_for_a_while_is_not_said_of_an_order_that_went(told, fa
     assert told()[0] == 0
     with sqlite3.connect(path) as db:
         assert ("filled", "") in db.execute(query).fetchall()
+
+
+def test_a_run_says_at_its_start_what_its_limits_would_have_blocked(told, fake, tmp_path, monkeypatch):
+    status, out, _ = told()
+    assert status == 0
+    (line,) = [line for line in out if line.startswith("limits ")]
+    assert re.fullmatch(r"limits    would have let pass all \d+ entries of the backtest", line)
+    written(tmp_path, monkeypatch, "[limits]\norder_notional = 1_000\n")
+    status, out, _ = told("--quiet")  # the same journal, and a thing that must not pass unnoticed
+    (line,) = [line for line in out if "backtest" in line]
+    said = r"  limits .*would have blocked (\d+) of the backtest's \1 entries \(order notional \1\); \["
+    assert status == 0
+    assert re.search(said, line)
