@@ -246,7 +246,9 @@ class Desk:
                 self._unprotect(symbol)
             return
         resting = protection_of(tops[0]) if tops else None
-        step = next_step(resting, want, last_price_of(self._engine, symbol))
+        outdated = bool(tops) and self._tracks.splits.since(symbol, tops[0].sent_at)
+        last = last_price_of(self._engine, self._tracks, symbol)
+        step = next_step(resting, want, last, outdated=outdated)
         beyond = step is Step.EXIT
         if step is Step.KEEP:
             return
@@ -254,7 +256,8 @@ class Desk:
             one = self._next_try(want, orders, plan, beyond=beyond)
             if one is None and resting.side == want.side and resting.quantity <= want.quantity:
                 return  # what could take its place was refused a moment ago
-            if one is not None and one != at_once(want) and next_step(resting, one, None) is Step.KEEP:
+            kept = one is not None and one != at_once(want)
+            if kept and next_step(resting, one, None, outdated=outdated) is Step.KEEP:
                 return
         if open_now:
             self._unprotect(symbol)

@@ -50,7 +50,7 @@ def splits_of(held: Mapping[str, Holding], there: Iterable[BrokerPosition]) -> d
         ours = held.get(position.symbol)
         if ours is None or not (ours.average and position.average and position.quantity):
             continue
-        if ours.quantity == position.quantity or ours.quantity * position.quantity <= 0:
+        if ours.quantity * position.quantity <= 0:
             continue
         grows = ours.average > position.average
         large, small = (ours.average, position.average) if grows else (position.average, ours.average)

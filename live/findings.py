@@ -85,12 +85,15 @@ class Reconciled:
     executions : list of (str, Execution)
         By client id, in the order of the broker's list.
     findings : list of Finding
+    splits : dict
+        Shares that one share became, by symbol, where that explains what is held.
     """
 
     orders: dict[str, Tracked]
     holdings: dict[str, Holding]
     executions: list[tuple[str, Execution]] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
+    splits: dict[str, Decimal] = field(default_factory=dict)
 
     def _with(self, act: Act) -> list[Finding]:
         return [f for f in self.findings if f.act is act]

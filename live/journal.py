@@ -22,7 +22,7 @@ from typing import Any
 from live.orders import Order
 from live.place import ELSE, Connect, connect, is_begun, made, require_place
 from live.rows import BarRecord, Event, order_of, order_row, text_of
-from live.schema import APPLICATION_ID, DDL, INSERT, ORDERS, VERSION
+from live.schema import APPLICATION_ID, DDL, INSERT, ORDERS, UPGRADES, VERSION
 from research.errors import OnepathError, OutputError, SnapshotMismatch
 
 __all__ = ["Journal", "Write"]
@@ -61,7 +61,7 @@ class Journal:
         Raises
         ------
         OutputError
-            The place cannot be written.
+            The place cannot be written, or the tables that a journal of an older version lacks.
         SnapshotMismatch
             The file is no journal, is damaged, or is of another version. It is left as it is.
         """
@@ -73,6 +73,8 @@ class Journal:
         try:
             journal._db = connect(path)
             begun = is_begun(path, journal.rows)
+            if begun:
+                journal._upgrade()
         except sqlite3.Error as problem:
             raise SnapshotMismatch(f"journal {path} cannot be read ({problem}); {ELSE}") from problem
         except OnepathError:
@@ -81,6 +83,17 @@ class Journal:
         if not begun:  # a run that was killed while making its journal leaves a database without a table
             journal.close()
         return journal
+
+    def _upgrade(self) -> None:
+        """Give a journal of an older version the tables that it lacks; what is in it stays."""
+        ((version,),) = self.rows("PRAGMA user_version")
+        if version == VERSION:
+            return
+        with self._transaction() as db:
+            for step in range(version, VERSION):
+                for statement in UPGRADES[step]:
+                    db.execute(statement)
+            db.execute(f"PRAGMA user_version = {VERSION}")
 
     @property
     def is_new(self) -> bool:

@@ -27,29 +27,32 @@ def levels_of(
 ) -> tuple[float, float]:
     """Return the stop and the target in force, USD; NaN none.
 
-    From the account once it has booked the entry, and before from the fill itself, as the kernel will.
+    From the account once it has booked the entry, and before from the fill itself, as the kernel will. A
+    split is at the broker before its bar is over: until then the account's levels are divided by its ratio.
     """
+    ratio = float(tracks.splits.left(symbol))
     position = engine.account.positions[engine.symbols.index(symbol)]
     held, booked = float(tracks.held(symbol)), float(position[ac.P_QTY])
     if booked * held > 0.0:
-        # A split is at the broker before its bar is over: the account still has the old shares.
-        pending = any(d.symbol == symbol for d in tracks.unbooked)
-        ratio = 1.0 if pending or held == booked else held / booked
         return float(position[ac.P_PROTECT]) / ratio, float(position[ac.P_TARGET]) / ratio
     for order in orders:
         track = tracks.orders.get(order.id)
         if order.leg is Leg.ENTRY and track is not None and track.order.average is not None:
-            return _from_fill(order, float(track.order.average))
+            stop, target = _from_fill(order, float(track.order.average))
+            return stop / ratio, target / ratio
     return math.nan, math.nan
 
 
-def last_price_of(engine: UnifiedTradingEngine, symbol: str) -> Decimal | None:
-    """Return the last close, or the fill of an entry that is younger; None if neither is known."""
+def last_price_of(engine: UnifiedTradingEngine, tracks: Tracks, symbol: str) -> Decimal | None:
+    """Return the last close, or the fill of an entry that is younger; None if neither is known.
+
+    In the shares that the broker has now, as `levels_of`.
+    """
     k = engine.symbols.index(symbol)
     if engine.account.positions[k, ac.P_QTY] == 0.0:
         return None
     mark = float(engine.account.positions[k, ac.P_MARK])
-    return Decimal(str(mark)) if math.isfinite(mark) else None
+    return Decimal(str(mark)) / tracks.splits.left(symbol) if math.isfinite(mark) else None
 
 
 def protection_of(track: Track) -> Protection:

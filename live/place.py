@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from live.schema import APPLICATION_ID, VERSION
+from live.schema import APPLICATION_ID, UPGRADES, VERSION
 from research.errors import OutputError, SnapshotMismatch
 
 __all__ = ["ELSE", "Connect", "connect", "is_begun", "made", "require_place"]
@@ -62,7 +62,7 @@ def is_begun(path: Path, rows: Callable[[str], list[tuple[Any, ...]]]) -> bool:
         return False
     if ours != APPLICATION_ID:
         raise SnapshotMismatch(f"journal {path} is a database of another program; {ELSE}")
-    if version != VERSION:
+    if version != VERSION and version not in UPGRADES:
         raise SnapshotMismatch(
             f"journal {path} must have schema version {VERSION} for this onepath, was {version}; "
             "use the onepath that made it, or name another with --journal"

@@ -12,7 +12,8 @@ is not beyond the level's.
 
 Brokers rest no fraction of a share: the whole shares are protected, and what is left over
 is said. One order rests at a time; it is replaced when its size changes, or when the stop
-moves in favour by a tick, never to loosen it.
+moves in favour by a tick, never to loosen it: but for one that is older than a split of the
+shares, whose prices are of shares that are no more.
 """
 
 from __future__ import annotations
@@ -138,7 +139,9 @@ def _better(new: Decimal | None, old: Decimal | None, side: int) -> bool:
     return (new - old) * -side > 0
 
 
-def next_step(resting: Protection | None, want: Protection | None, last: Decimal | None) -> Step:
+def next_step(
+    resting: Protection | None, want: Protection | None, last: Decimal | None, *, outdated: bool = False
+) -> Step:
     """Say what to do, given what rests at the broker and what is wanted.
 
     Parameters
@@ -149,6 +152,8 @@ def next_step(resting: Protection | None, want: Protection | None, last: Decimal
         From `wanted`, of the same symbol.
     last : Decimal or None
         The last price, USD; None not known.
+    outdated : bool, default False
+        Whether the shares were split since what rests was sent.
 
     Returns
     -------
@@ -173,6 +178,8 @@ def next_step(resting: Protection | None, want: Protection | None, last: Decimal
         return Step.PLACE
     resized = (resting.side, resting.quantity) != (want.side, want.quantity)
     aimed = resting.target is None and want.target is not None
+    if outdated and (resting.stop, resting.target) != (want.stop, want.target):
+        return Step.REPLACE
     if resized or aimed or _better(want.stop, resting.stop, want.side):
         return Step.REPLACE
     return Step.KEEP

@@ -11,7 +11,8 @@ ask again, lock a symbol, flatten, or halt. Nothing is sent and nothing is writt
    of somebody else locks its symbol.
 3. Orders of ours that are open and were not told of are asked for by their id.
 4. Positions are compared with what is held after 1 and 2: quantity exactly, average to
-   0.01 %. A difference that a split explains is taken over; one that an open order could
+   0.01 %. A difference that a split explains is taken over, if only of the average: of one
+   share, three for two leave one. One that an open order could
    explain is read again, since orders and positions are never read at one instant; any
    other is adopted, flattened, or halts, by policy.
 
@@ -85,7 +86,7 @@ def reconcile(
         if order.state not in ENDED and order.state is not State.NEW and name not in heard:
             text = f"order {name} ({order.state}) was not told of"
             now.tell(Kind.MISSING_ORDER, Act.ASK, order.symbol, name, text)
-    _compare(now, said_positions, symbols, policy, splits or {}, again=again)
+    _compare(now, said_positions, symbols, policy, splits or {}, holdings, again=again)
     now.holdings = {symbol: now.holdings[symbol] for symbol in sorted(open_symbols(now.holdings))}
     return now
 
@@ -147,6 +148,7 @@ def _compare(
     symbols: Set[str],
     policy: Policy,
     splits: Mapping[str, Decimal],
+    before: Mapping[str, Holding],
     *,
     again: bool,
 ) -> None:
@@ -166,7 +168,8 @@ def _compare(
     hole = bool(now.ask)
     for symbol in sorted((open_symbols(now.holdings) | open_symbols(theirs)) - unread):
         ours, there = now.holdings.get(symbol, FLAT), theirs.get(symbol, FLAT)
-        if ours.quantity == there.quantity:
+        ratio = splits.get(symbol)
+        if ours.quantity == there.quantity and not (ratio and _is_split(ours, there, ratio)):
             news = ours.average is None and there.average is not None
             if news or not same_average(ours.average, there.average):
                 text = f"{symbol}: average was {ours.average}, the broker has {there.average}"
@@ -176,11 +179,11 @@ def _compare(
         text = f"{symbol}: {ours.quantity} shares were held, the broker has {there.quantity}"
         if hole:
             now.tell(Kind.QUANTITY, Act.ASK, symbol, "", f"{text}; its answers have a hole")
-        elif symbol in splits and there.quantity == _split(ours.quantity, splits[symbol]):
-            ratio = splits[symbol]
+        elif ratio and there.quantity in _after(ratio, before.get(symbol, FLAT), ours):
             average = None if ours.average is None else ours.average / ratio
             now.tell(Kind.SPLIT, Act.APPLY, symbol, "", f"{text}, by a split of {ratio}")
             now.holdings[symbol] = Holding(there.quantity, there.average or average)
+            now.splits[symbol] = ratio
         elif not again and _may_explain(now, symbol, there.quantity - ours.quantity):
             now.tell(Kind.QUANTITY, Act.ASK, symbol, "", f"{text}; an open order may explain it")
         elif symbol not in symbols:
@@ -190,6 +193,19 @@ def _compare(
             now.tell(Kind.QUANTITY, policy.drift, symbol, "", text)
             if policy.drift is not Act.HALT:
                 now.holdings[symbol] = there
+
+
+def _after(ratio: Decimal, before: Holding, ours: Holding) -> set[Decimal]:
+    """Return what may be held after a split: what was executed meanwhile came before it, or after."""
+    executed = ours.quantity - before.quantity
+    return {_split(ours.quantity, ratio), _split(before.quantity, ratio) + executed}
+
+
+def _is_split(ours: Holding, there: Holding, ratio: Decimal) -> bool:
+    """Say whether a split is seen by the average alone: what it added was less than a share, paid in cash."""
+    if ours.average is None or there.average is None or there.quantity != _split(ours.quantity, ratio):
+        return False
+    return not same_average(ours.average, there.average) and same_average(ours.average, there.average * ratio)
 
 
 def _split(quantity: Decimal, ratio: Decimal) -> Decimal:

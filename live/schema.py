@@ -3,15 +3,23 @@
 Times are UTC text in ISO form; `bar` counts from the first bar the engine saw, so
 a run's first journalled bar comes after its warm-up bars. Prices are USD, raw;
 NULL is "none". Rows are never changed, except an order's state, what is held at the
-broker, the one snapshot and the one pulse.
+broker, what the engine has taken of a split, the one snapshot and the one pulse.
 """
 
 from __future__ import annotations
 
-__all__ = ["APPLICATION_ID", "DDL", "INSERT", "LIMITS_DDL", "ORDERS", "VERSION"]
+from collections.abc import Mapping
+
+__all__ = ["APPLICATION_ID", "DDL", "INSERT", "LIMITS_DDL", "ORDERS", "UPGRADES", "VERSION"]
 
 APPLICATION_ID = 0x6F6E6570  # "onep": tells our files from other SQLite databases
-VERSION = 2
+VERSION = 3
+
+# Splits that the broker did to shares that were held; `taken` is as much of the ratio as the engine's bars
+# have told of, up to `bar`. Ratios are text, as exact as they were told.
+_SPLITS = """CREATE TABLE splits (
+        seq INTEGER PRIMARY KEY, at TEXT NOT NULL, symbol TEXT NOT NULL, ratio TEXT NOT NULL,
+        taken TEXT NOT NULL, bar INTEGER)"""
 
 DDL = (
     "CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
@@ -69,7 +77,11 @@ DDL = (
     """CREATE TABLE pulse (
         id INTEGER PRIMARY KEY CHECK (id = 1), at TEXT NOT NULL, began TEXT NOT NULL, pid INTEGER NOT NULL,
         host TEXT NOT NULL, mode TEXT NOT NULL, phase TEXT NOT NULL, text TEXT NOT NULL)""",
+    _SPLITS,
 )
+
+# What makes a journal of an older version one of the next.
+UPGRADES: Mapping[int, tuple[str, ...]] = {2: (_SPLITS,)}
 
 INSERT = {
     "meta": "INSERT INTO meta VALUES (?, ?)",
@@ -86,6 +98,7 @@ INSERT = {
     "tracked": "INSERT OR REPLACE INTO tracked VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     "executions": "INSERT INTO executions VALUES (NULL, ?, ?, ?, ?, ?, ?, NULL)",
     "holdings": "INSERT INTO holdings VALUES (?, ?, ?)",
+    "splits": "INSERT INTO splits VALUES (?, ?, ?, ?, ?, ?)",
     "pulse": "INSERT OR REPLACE INTO pulse VALUES (1, ?, ?, ?, ?, ?, ?, ?)",
 }
 

@@ -45,22 +45,24 @@ class ToldBroker:
     def __init__(self, prefix: str, tracks: Tracks) -> None:
         self.prefix, self.tracks = prefix, tracks
         self._until = datetime.min.replace(tzinfo=UTC)
+        self._splits: dict[str, float] = {}
 
     def send(self, order: Order) -> Outcome:
         """Leave it to the desk; what only closes the journal's own page needs nobody."""
         return Outcome.UNKNOWN if order.status is Status.NEW else Outcome.ACCEPTED
 
     def booked(self, bar: int) -> Sequence[Write]:
-        """Return what marks the executions of this bar as booked."""
-        write = self.tracks.booking(bar, self._until)
+        """Return what marks the executions of this bar as booked, and its splits as taken."""
+        writes = self.tracks.booking(bar, self._until), self.tracks.splits.taking(bar, self._splits)
         self.tracks.booked(self._until)
-        return (write,)
+        return writes
 
     def fill(self, bar: Panel, account: ac.Account, execution: Execution) -> NDArray[np.float64]:
         """Carry the account through one bar by what was executed up to its close."""
         from live.booking import book_nb
 
         self._until = utc_of(bar.bar_close[0])
+        self._splits = {s: float(r) for s, r in zip(bar.symbols, bar.split[0], strict=True) if r != 1.0}
         orders = np.zeros((2 * len(bar.symbols) + 1, ac.N_ORDER))
         told = self._told(bar.symbols, account)
         prices = (bar.open, bar.high, bar.low, bar.close, bar.split, bar.dividend)

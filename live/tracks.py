@@ -20,6 +20,7 @@ from live.order_states import ENDED, IN_DOUBT, Tracked
 from live.payloads import instant_of
 from live.risk_context import Purpose, Resting
 from live.schema import INSERT
+from live.splits import Split, Splits
 from live.track_index import TrackIndex
 from live.transitions import State
 
@@ -93,12 +94,15 @@ class Tracks:
         By symbol, as told by executions and reconciliation.
     unbooked : list of Done
         Executed, and not yet in the engine's account.
+    splits : Splits
+        Of shares that were held.
     """
 
     journal: Journal
     orders: dict[str, Track] = field(default_factory=dict)
     holdings: dict[str, Holding] = field(default_factory=dict)
     unbooked: list[Done] = field(default_factory=list)
+    splits: Splits = field(default_factory=Splits)
     _index: TrackIndex = field(default_factory=TrackIndex, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -121,6 +125,7 @@ class Tracks:
                 Done(_instant(at), name, symbol, side, Decimal(quantity), Decimal(price))
                 for at, name, symbol, side, quantity, price in done
             ],
+            Splits.of(journal),
         )
 
     # --- asking --------------------------------------------------------------------------------
@@ -184,6 +189,7 @@ class Tracks:
         done: Sequence[Done],
         holdings: Mapping[str, Holding],
         events: Iterable[Event],
+        splits: Sequence[Split] = (),
     ) -> None:
         """Write what a reconciliation found, all at once."""
         held = sorted(
@@ -195,9 +201,11 @@ class Tracks:
             _writes("executions", rows),
             lambda db: db.execute("DELETE FROM holdings"),
             _writes("holdings", held),
+            self.splits.writing(splits),
             events=events,
         )
         self._stand(tracks)
+        self.splits.stand(splits)
         self.unbooked += done
         self.holdings = dict(holdings)
 

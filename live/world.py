@@ -134,7 +134,7 @@ class World:
             said += self._asked(found.ask | gone, clock.now)
             positions = self._account.positions()
             found = self._compared(said, positions, splits, again=True)
-        self._write(found, said, clock.now, last_bar)
+        self._write(found, said, clock.now, last_bar, now)
         return Picture(
             now,
             clock,
@@ -209,9 +209,14 @@ class World:
     # --- writing -------------------------------------------------------------------------------
 
     def _write(
-        self, found: Reconciled, said: Iterable[BrokerOrder], now: datetime, last_bar: datetime | None
+        self,
+        found: Reconciled,
+        said: Iterable[BrokerOrder],
+        now: datetime,
+        last_bar: datetime | None,
+        ours: datetime,
     ) -> None:
-        """Write down what differs from what was known."""
+        """Write down what differs from what was known; `now` by the broker's clock, `ours` by this one's."""
         told = {order.client_id: order for order in flattened(said)}
         parents = {leg.client_id: order.client_id for order in told.values() for leg in order.legs}
         changed = []
@@ -246,7 +251,8 @@ class World:
                 for t in dropped
             ]
         if changed or done or dict(found.holdings) != self._tracks.holdings:
-            self._tracks.take(changed, done, found.holdings, events)
+            splits = self._tracks.splits.found(self._tracks.journal, found.splits, ours)
+            self._tracks.take(changed, done, found.holdings, events, splits)
 
     def _word(self, finding: Finding, found: Reconciled) -> str:
         """Return the kind of event that a finding is; that an order ended and nobody asked is no routine."""

@@ -29,7 +29,7 @@ STATES = {
 COLUMNS = {
     "meta": "key", "bars": "*", "decisions": "*", "orders": "*", "fills": "*", "equity": "*",
     "executions": "*", "events": "bar, bar_close, kind, symbol, text", "tracked": "*", "holdings": "*",
-    "snapshot": "bar, kernels, sha256", "pulse": "mode, phase, text",
+    "splits": "*", "snapshot": "bar, kernels, sha256", "pulse": "mode, phase, text",
 }  # fmt: skip
 _SPAN = re.compile(r"\d+(\.\d+)?(e-?\d+)? s\b")  # "no end after 1.4998 s"
 

@@ -34,14 +34,16 @@ def prices(k, after=None):
 class Story:
     """A fake broker and an account at it, on the evening before the cross."""
 
-    def __init__(self, folder, day=PLAIN, *, after=None, alter=lambda bars: bars, settings=None, **habits):
+    def __init__(
+        self, folder, day=PLAIN, *, after=None, alter=lambda b: b, settings=None, request=None, **habits
+    ):
         self.sessions = sessions_around(day)
         self.cross, self.entry, *self.later = self.sessions[BEFORE:]
         bars = alter(table(("AAA", s.close, *prices(k, after)) for k, s in enumerate(self.sessions)))
         evening = self.sessions[BEFORE - 1].close + timedelta(hours=5)
         self.fake = FakeAlpaca(bars, start=evening, settings=Settings(**(settings or {})))
         self.folder, self.habits = folder, habits
-        self.floor = Floor(self.fake, folder, REQUEST, start="2023-01-01", **habits)
+        self.floor = Floor(self.fake, folder, request or REQUEST, start="2023-01-01", **habits)
         self.floor.tick()
 
     def decide(self):

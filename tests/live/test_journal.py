@@ -127,8 +127,8 @@ SPOILED = {
     "pages of rubbish": (spoil_page, "cannot be read|damaged"),
     "another program's": (lambda p: change(p, "PRAGMA application_id = 1"), "of another program"),
     "newer": (
-        lambda p: change(p, "PRAGMA user_version = 3"),
-        "must have schema version 2 for this .*, was 3",
+        lambda p: change(p, "PRAGMA user_version = 4"),
+        "must have schema version 3 for this .*, was 4",
     ),
 }
 

@@ -104,6 +104,14 @@ def test_the_step(resting, want, step):
     assert next_step(resting, want, None) is step
 
 
+@pytest.mark.parametrize("want", [
+    guard(stop="54", target="59"), guard(target="59"), guard(target=None), guard(stop="96.99"),
+])  # fmt: skip
+def test_what_is_older_than_a_split_is_replaced_whichever_way_it_moves(want):
+    assert next_step(guard(), want, None, outdated=True) is Step.REPLACE
+    assert next_step(want, want, None, outdated=True) is Step.KEEP
+
+
 @pytest.mark.parametrize("resting", [None, guard(), guard(stop="90")])
 @pytest.mark.parametrize(("side", "stop", "last", "out"), [
     (-1, "97", "97.01", False), (-1, "97", "97", True), (-1, "97", "96.99", True),

@@ -137,6 +137,32 @@ def test_a_split_that_was_taken_over_already_is_nothing():
     assert met([], ours, [], [a_position(quantity="20", average="50")], splits={"IBM": D(2)}).findings == []
 
 
+@pytest.mark.parametrize(("quantity", "new", "average", "is_split"), [
+    ("1", "1.5", "66.667", True), ("-1", "1.5", "66.667", True), ("2", "1.25", "80", True),
+    ("2", "1.5", "66.667", False),  # two become three
+    ("1", "1.5", "80", False), ("1", "1.5", "100", False), ("1", "1.5", None, False),
+])  # fmt: skip
+def test_a_split_that_leaves_the_shares_as_they_were_is_seen_by_their_average(
+    quantity, new, average, is_split
+):
+    there = [a_position(quantity=quantity, average=average, side="")]
+    found = met([], {"IBM": Holding(D(quantity), D(100))}, [], there, splits={"IBM": D(new)})
+    assert found.splits == ({"IBM": D(new)} if is_split else {})
+    assert ("split", "apply") in kinds(found) or not is_split
+    assert found.holdings["IBM"] == Holding(D(quantity), D(average or 100))
+
+
+def test_what_was_executed_since_the_last_look_came_before_a_split_or_after_it():
+    """A sale of 3 of 17 shares, at three for two: of 14 are left 21, of 25 are left 22."""
+    ours, order = {"IBM": Holding(D(17), D(90))}, replace(LIVE, side=-1, quantity=D(3))
+    sold = an_order(side="sell", qty="3", status="filled", filled="3", average="61")
+    for left, is_split in (("21", True), ("22", True), ("23", False)):
+        there = [a_position(quantity=left, average="60")]
+        found = met([order], ours, [sold], there, splits={"IBM": D("1.5")})
+        assert (("split", "apply") in kinds(found)) is is_split
+        assert found.holdings["IBM"].quantity == (D(left) if is_split else 14)
+
+
 @pytest.mark.parametrize(("ours", "theirs", "differs"), [
     ("100.01", "100", False), ("100.0101", "100", True), ("99.9899", "100", True), (None, "100", True),
     (None, None, False), ("100", None, False),
