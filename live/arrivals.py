@@ -50,18 +50,23 @@ class News:
         Each symbol's last bar that the engine has taken, as the vendor now adjusts it.
     events : list of Event
         Corrections and refusals.
+    behind : frozenset of str
+        Symbols that have bars now which came after that instant had been taken: they are left out.
     """
 
     blocks: list[pl.DataFrame]
     anchor: pl.DataFrame
     events: list[Event]
+    behind: frozenset[str] = frozenset()
 
-    def symbols_at(self, instant: datetime) -> set[str]:
-        """Return the symbols that have a new bar of an instant."""
-        for block in self.blocks:
-            if block["bar_close"][0].replace(tzinfo=UTC) == instant:
-                return set(block["symbol"].to_list())
-        return set()
+    def until(self, due: datetime) -> tuple[list[pl.DataFrame], pl.DataFrame | None]:
+        """Return the new bars before an instant, and those of it; None: there are none.
+
+        What is newer has not had its time to come in: some of its symbols may be still to come.
+        """
+        closes = [(block["bar_close"][0].replace(tzinfo=UTC), block) for block in self.blocks]
+        at = [block for close, block in closes if close == due]
+        return [block for close, block in closes if close < due], at[0] if at else None
 
 
 class Arrivals:
@@ -118,8 +123,16 @@ class Arrivals:
         events = [Event("bar refused", fault) for fault in told.faults]
         events = self._news(events + _corrections(seen, taken))
         blocks = new.sort("bar_close", "symbol").partition_by("bar_close", maintain_order=True)
-        anchor = pl.DataFrame(_anchor(seen, taken), schema=old.schema, orient="row")
-        return News(blocks, anchor, events)
+        begin = self._begin()
+        anchor = pl.DataFrame(_anchor(seen, taken, begin), schema=old.schema, orient="row")
+        return News(blocks, anchor, events, _behind(seen, taken, begin))
+
+    def _begin(self) -> datetime | None:
+        """Return the close of the journal's first bar."""
+        ((first,),) = self._journal.rows(
+            "SELECT min(bar_close) FROM bars WHERE bar = (SELECT min(bar) FROM bars)"
+        )
+        return None if first is None else datetime.fromisoformat(first)
 
     def _news(self, events: list[Event]) -> list[Event]:
         """Return those that the journal does not have: what is wrong with a bar is seen at each question."""
@@ -160,14 +173,16 @@ class Arrivals:
         return {(row[0], datetime.fromisoformat(row[1])): row[2:] for row in rows}
 
 
-def _anchor(seen: Bars, taken: Bars) -> list[tuple[Any, ...]]:
+def _anchor(seen: Bars, taken: Bars, begin: datetime | None) -> list[tuple[Any, ...]]:
     """Return each symbol's last taken bar, with the close it was taken with and its factor of now.
 
     A bar that the vendor no longer tells of has the factor that an older one leads to: both were re-based
     alike. A symbol of which no bar is told now is left out; it keeps its last anchor. Before the first
-    journalled bar the engine has the vendor's own, all of one delivery.
+    journalled bar, at `begin`, the engine has the vendor's own, all of one delivery; one that is later and
+    not in the journal came after its time, and the engine does not have it.
     """
-    ours, theirs = _last_of(taken), _last_of(seen)
+    ours = _last_of(taken)
+    theirs = _last_of({key: row for key, row in seen.items() if begin is None or key[1] < begin})
     both = _last_of({key: taken[key] for key in seen if key in taken})
     rows = []
     for symbol in sorted(ours | theirs):
@@ -179,6 +194,13 @@ def _anchor(seen: Bars, taken: Bars) -> list[tuple[Any, ...]]:
             ratio = seen[common][-1] / taken[common][-1]
             rows.append((*key, *raw, seen[key][-1] if key in seen else factor * ratio))
     return rows
+
+
+def _behind(seen: Bars, taken: Bars, begin: datetime | None) -> frozenset[str]:
+    """Return the symbols whose last bar told is newer than their last one taken."""
+    ours = _last_of(taken)
+    last = {symbol: close for symbol, close in _last_of(seen).items() if begin is not None and close >= begin}
+    return frozenset(s for s, close in last.items() if s not in ours or ours[s] < close)
 
 
 def _last_of(bars: Bars) -> dict[str, datetime]:

@@ -6,8 +6,8 @@ all that happened. `tick` does what the instant asks for and can be called at an
 1. The broker's clock and calendar. Where they disagree, nothing is entered.
 2. The account, reconciled (`live.world`): what was executed, cancelled, refused; what nobody can explain.
 3. Limits: the loss of the day, the drawdown, the kill switch. What is hit stays hit.
-4. Bars that are over: the engine takes them, with the fills that were told. Of several, only the latest may
-   enter; the others are caught up with.
+4. Bars that are over (`live.taking`): the engine takes them, with the fills that were told. Of several, only
+   the latest may enter; the others are caught up with.
 5. The desk (`live.desk`) sends what is wanted and may be sent.
 6. The pulse, by which everybody else knows that this process lives. It is written by this loop alone, at the
    end of each tick and before each request, so that neither a row of slow answers silences it nor a thread
@@ -40,14 +40,15 @@ from live.losses import Losses
 from live.outlook import Quotes, context_of
 from live.risk import Door
 from live.risk_context import Asset, Context
-from live.rows import Event, utc_of
+from live.rows import Event
 from live.schedule import EASTERN, LENGTHS, Schedule
 from live.sending import Sender
 from live.switch import Switch, killed_text
+from live.taking import Taking
 from live.telling import UNREACHABLE, Voice
 from live.vitals import STOPPED
 from live.world import Picture, World
-from research.errors import DataError, KeysRefused, OutputError, Unreachable
+from research.errors import KeysRefused, OutputError, Unreachable
 
 if TYPE_CHECKING:
     from live.alpaca import AlpacaAccount, BrokerClock
@@ -101,7 +102,7 @@ class Trader:
         splits: Callable[[date], Mapping[str, Decimal]] = lambda day: {},
     ) -> None:
         self.runner, self.tracks, self.limits, self.habits = runner, tracks, limits, habits
-        self._account, self._arrivals, self._home = account, arrivals, home
+        self._account, self._home = account, home
         self._clock, self._published, self._kill, self._splits_on = clock, published, kill, splits
         self._splits: Mapping[str, Decimal] = {}
         self._voice = Voice(runner.journal, habits.mode, lambda: runner.bar)
@@ -120,6 +121,7 @@ class Trader:
         self._asked_on = ""
         self._losses = Losses(limits, runner.journal, self._voice.tell)
         self._quotes = Quotes(runner.journal)
+        self._taking = Taking(runner, arrivals, habits, self._voice.tell)
         account.beats(self._voice.beat)
         arrivals.beats(self._voice.beat)
 
@@ -189,7 +191,7 @@ class Trader:
         for text in schedule.disagreements(clock.now, clock, self._published):
             self._voice.tell("calendar", f"{text}; nothing is entered", "")
         killed = self._switch.heed()
-        last = self._last_bar()
+        last = self._taking.last
         picture = self._world.look(clock, now, self._splits, last_bar=last)
         for finding in picture.findings:
             if finding.act in {Act.NOTE, Act.ASK, Act.LOCK, Act.HALT}:
@@ -197,7 +199,7 @@ class Trader:
         self._limit(picture, schedule)
         # Before the bars, which may not come: who held nothing else holds what rests at the broker.
         bare = self._desk.guard(self._plan(picture, schedule, guarding=True)) if killed else []
-        current = self._bars(clock.now, schedule)
+        current = self._taking.take(clock.now, schedule)
         if killed:
             return "killed", killed_text(bare)
         self._desk.serve(self._plan(picture, schedule, entering=current and not picture.halted))
@@ -210,7 +212,7 @@ class Trader:
         day = clock.now.astimezone(EASTERN).date()
         today = day.isoformat()
         if self._schedule is None or today != self._asked_on:
-            last = self._last_bar()
+            last = self._taking.last
             first = (clock.now - _DAYS if last is None else min(clock.now, last) - LOOK_BACK - _DAYS).date()
             rows = self._account.calendar(first, (clock.now + _DAYS).date())
             self._schedule = Schedule.of(rows, LENGTHS[self.habits.timeframe])
@@ -219,10 +221,6 @@ class Trader:
             self._splits = self._splits_on(day)
             self._asked_on = today
         return self._schedule
-
-    def _last_bar(self) -> datetime | None:
-        last = self.runner.engine.last_bar
-        return None if last is None else utc_of(last)
 
     def _thrown(self) -> None:
         """Latch the kill switch if its file or its signal throws it."""
@@ -235,41 +233,6 @@ class Trader:
         self._losses.note(picture.account, schedule.day(picture.clock.now), picture.clock.now)
         found = Door(self.habits.rules).standing(self._context(picture, schedule))
         self.limits.take(self._losses.said(found), picture.now)
-
-    # --- bars ----------------------------------------------------------------------------------
-
-    def _bars(self, now: datetime, schedule: Schedule) -> bool:
-        """Take the bars that are over; False while one that is due has not come."""
-        last = self._last_bar()
-        due = schedule.due(now - self.habits.settle)
-        if last is None or due is None or due <= last:
-            return True
-        news = self._arrivals.since(last, now, schedule.hours)
-        for event in news.events:
-            self.runner.journal.tell(event, bar=self.runner.bar)
-        awaited = set(self.runner.engine.symbols) - self.runner.absent
-        lacking = awaited - news.symbols_at(due)
-        if lacking and now < due + self.habits.settle + self.habits.patience:
-            self._voice.tell(
-                "late bar", f"no bar of {due:%Y-%m-%d %H:%M} UTC yet: {', '.join(sorted(lacking))}", ""
-            )
-            return False
-        if not news.blocks:
-            self._voice.tell("no bars", f"the vendor has no bar since {last:%Y-%m-%d %H:%M} UTC; waiting", "")
-            return False
-        try:
-            if news.anchor.height:
-                self.runner.engine.reanchor(news.anchor)
-            if len(news.blocks) > 1:
-                text = f"{len(news.blocks) - 1} bars are caught up with; nothing is entered for them"
-                self._voice.tell("catching up", text, "")
-            for block in news.blocks:
-                self.runner.step(block)
-        except DataError as problem:
-            # The vendor contradicts itself. It may mend that; until then no bar is taken and nothing entered.
-            self._voice.tell("bars refused", str(problem), "")
-            return False
-        return True
 
     # --- orders --------------------------------------------------------------------------------
 

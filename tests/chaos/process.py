@@ -71,17 +71,18 @@ class Process:
         Seconds that a question may take: mute hosts shall not cost nine each time.
     deadline : float
         Seconds that one request may take.
+    settle : timedelta
+        After a close, until its bar is asked for. A late one is waited for as shipped.
     """
 
     def __init__(
         self, known: Access, timeframe: str, folder: Path, clock=None, *, drift: Act = Act.ADOPT,
-        patience: float = 3.0, deadline: float = 1.0,
+        patience: float = 3.0, deadline: float = 1.0, settle: timedelta = timedelta(seconds=2),
     ) -> None:  # fmt: skip
         self.known, self.folder, self.patience, self.deadline = known, folder, patience, deadline
         self.clock = clock
         self.habits = Habits(
-            "paper", "127.0.0.1", timeframe=timeframe, settle=timedelta(seconds=2),
-            patience=timedelta(seconds=5), rules=RULES, policy=Policy(drift=drift),
+            "paper", "127.0.0.1", timeframe=timeframe, settle=settle, rules=RULES, policy=Policy(drift=drift),
         )  # fmt: skip
         self.request = Request("ma_crossover", list(SYMBOLS), params=PARAMS)
         self.open()
