@@ -3,9 +3,10 @@
 In: an engine in the state that the journal holds, lines to the broker, limits. Out: orders, and a journal of
 all that happened. `tick` does what the instant asks for and can be called at any time, any number of times:
 
-1. The broker's clock and calendar. Where they disagree, nothing is entered.
+1. The kill switch: while it is thrown, what may open a position is cancelled. Then the broker's clock and
+   calendar; where they disagree, nothing is entered.
 2. The account, reconciled (`live.world`): what was executed, cancelled, refused; what nobody can explain.
-3. Limits: the loss of the day, the drawdown, the kill switch. What is hit stays hit.
+3. Limits: the loss of the day, the drawdown. What is hit stays hit.
 4. Bars that are over (`live.taking`): the engine takes them, with the fills that were told. Of several, only
    the latest may enter; the others are caught up with.
 5. The desk (`live.desk`) sends what is wanted and may be sent.
@@ -185,12 +186,12 @@ class Trader:
         self._voice.pulse(phase, text)
 
     def _tick(self) -> tuple[str, str]:
+        killed = self._switch.heed()  # before any question that may not be answered
         clock = self._account.clock()
         now = self._clock(clock)
         schedule = self._hours(clock)
         for text in schedule.disagreements(clock.now, clock, self._published):
             self._voice.tell("calendar", f"{text}; nothing is entered", "")
-        killed = self._switch.heed()
         last = self._taking.last
         picture = self._world.look(clock, now, self._splits, last_bar=last)
         for finding in picture.findings:

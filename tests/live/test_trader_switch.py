@@ -209,3 +209,21 @@ def test_bare_shares(held, orders, left):
         for k, (side, n) in enumerate(orders)
     })  # fmt: skip
     assert bare(tracks, "AAA", Decimal(held)) == left
+
+
+@pytest.mark.parametrize(
+    "silent", ["GET /v2/clock", "GET /v2/calendar", "GET /v2/account", "GET /v2/positions"]
+)
+def test_what_may_open_a_position_is_cancelled_though_another_question_gets_500s(tmp_path, silent):
+    with story(tmp_path) as it:
+        it.decide()
+        it.evening()
+        assert resting(it) == [("buy", "market", "opg", SHARES)]
+        by_file(it)
+        it.floor.reopen()  # which asks for the calendar anew
+        it.floor.lines[0]._patience = 0.1
+        fault = it.fake.fault(silent, "500", times=0)
+        it.floor.tick()
+        assert fault.fired > 0
+        assert resting(it) == []
+        assert pulse(it)[0] == "unreachable"
