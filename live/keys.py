@@ -30,7 +30,7 @@ from pydantic import SecretStr
 
 from research.errors import BadValue, KeysRefused
 
-__all__ = ["Access", "access", "limits_told", "settings_file"]
+__all__ = ["Access", "access", "data_access", "limits_told", "settings_file"]
 
 _TRADING: Final = {False: "https://paper-api.alpaca.markets", True: "https://api.alpaca.markets"}
 _DATA: Final = "https://data.alpaca.markets"
@@ -111,16 +111,49 @@ def access(
             f"live trading needs three agreeing opt-ins, missing: {missing}; give all, or none for paper"
         )
     is_live = all(said.values())
-    keys: dict[str, SecretStr] = {}
+    key, secret = _keys(written, environment, file)
+    trading, data = _hosts(is_live, host)
+    return Access(key, secret, is_live, trading, data)
+
+
+def data_access(
+    *, host: str | None = None, environment: Mapping[str, str] | None = None, file: Path | None = None
+) -> Access:
+    """Return the access to market data, which takes keys and no opt-in: nothing is traded with it.
+
+    Parameters
+    ----------
+    host, environment, file
+        As for `access`. Where environment or file speak of live trading the keys are a live account's, which
+        the paper host does not take: a calendar is then asked for at the live one.
+
+    Raises
+    ------
+    KeysRefused
+        As `access`.
+    BadValue
+        A host that is not allowed.
+    """
+    written = _written(settings_file() if file is None else file)
+    key, secret = _keys(written, environment, file)
+    theirs = bool(written.get("live", False)) or _switch(_told(environment, "ONEPATH_LIVE"))
+    trading, data = _hosts(theirs and host is None, host)
+    return Access(key, secret, False, trading, data)
+
+
+def _keys(
+    written: Mapping[str, Any], environment: Mapping[str, str] | None, file: Path | None
+) -> tuple[SecretStr, SecretStr]:
+    """Return key and secret, the environment's before the file's."""
+    keys = []
     for name, variable in _NAMES.items():
         found = _secret(_told(environment, variable)) or written.get(name)
         if not isinstance(found, SecretStr):
             raise KeysRefused(
                 f"no API {name}: set {variable}, or `{name}` in {settings_file() if file is None else file}"
             )
-        keys[name] = found
-    trading, data = _hosts(is_live, host)
-    return Access(keys["key"], keys["secret"], is_live, trading, data)
+        keys.append(found)
+    return keys[0], keys[1]
 
 
 def limits_told(file: Path | None = None) -> Mapping[str, object]:

@@ -17,11 +17,12 @@ from live.pace import Pace
 from live.talk import Reply, Talk
 from research.errors import KeysRefused, Unreachable
 
-__all__ = ["Line"]
+__all__ = ["Line", "Unhurried"]
 
 # stamina would write a line for each try; what is not answered in the end is told by who asked.
 set_on_retry_hooks([])
 _PATIENCE: Final = 9.0  # seconds that a question may take in all
+_MOST_WAITS: Final = 20  # of up to a minute each, for one answer
 
 
 class _Again(Exception):
@@ -44,7 +45,12 @@ class Line:
     beat : callable
         Called in the caller's own thread before each question and each order: whoever must show that it is
         alive shows it here, however many slow answers follow one another.
+    remedy : str
+        What becomes of a question that was given up; part of what is told.
     """
+
+    remedy = "it is asked again at the next turn"
+    _abides = True  # sits out a short wait for the rate itself
 
     def __init__(self, talk: Talk, pace: Pace | None = None, patience: float = _PATIENCE) -> None:
         self._talk = talk
@@ -74,18 +80,23 @@ class Line:
                     left = until - time.monotonic()
                     wait = self._pace.take()
                     if wait > 0.0 or left <= 0.0:
-                        reply = Reply(None, None, f"GET {path}: our own rate limit, {wait:.0f} s to wait")
+                        if wait > 0.0 and reply.status != 429:  # the broker's own, which is the cause
+                            reply = Reply(None, None, f"GET {path}: our own rate limit, {wait:.0f} s to wait")
+                        if wait > (left if self._abides else 0.0):  # to try again before is of no use
+                            break
                         raise _Again
                     reply = self._heard(self._talk.ask("GET", path, query, seconds=left))
                     if reply.good:
                         return reply.body
                     if reply.status == 404:
                         return None
+                    if reply.wait > 0.0 and not self._abides:
+                        break
                     if not reply.refused:
                         raise _Again
         except _Again:
             pass
-        raise Unreachable(f"no answer from the broker ({reply.problem}); it is asked again at the next turn")
+        raise Unreachable(f"no answer from the broker ({reply.problem}); {self.remedy}")
 
     def write(
         self, method: str, path: str, fields: Mapping[str, object] | None, *, urgent: bool = False
@@ -107,3 +118,48 @@ class Line:
                 "go with the paper host"
             )
         return reply
+
+
+class Unhurried(Line):
+    """A line for a command that has no next turn: it waits as long as our own rate, or the broker's, asks.
+
+    Parameters
+    ----------
+    talk : Talk
+    idle : callable
+        Told how many seconds to wait; returns when they have passed.
+    pace, patience
+        As for `Line`. Waiting for the rate does not count as patience; an outage does.
+    """
+
+    remedy = "run the same command again, it goes on where it ended"
+    _abides = False
+
+    def __init__(
+        self,
+        talk: Talk,
+        idle: Callable[[float], None] = time.sleep,
+        pace: Pace | None = None,
+        patience: float = _PATIENCE,
+    ) -> None:
+        super().__init__(talk, pace, patience)
+        self._idle = idle
+
+    def read(self, path: str, query: Mapping[str, object] | None = None) -> object:
+        """Return the decoded answer to a question; None if what was asked for does not exist.
+
+        Raises
+        ------
+        Unreachable, KeysRefused
+            As `Line.read`; a broker that has asked to wait twenty times for one answer gives none.
+        """
+        tries = 0
+        while True:
+            if (wait := self._pace.left()) > 0.0:
+                self._idle(wait)
+            try:
+                return super().read(path, query)
+            except Unreachable:
+                tries += 1
+                if self._pace.left() == 0.0 or tries > _MOST_WAITS:
+                    raise

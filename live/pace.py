@@ -55,16 +55,23 @@ class Pace:
         """Count a request and return 0, or return the seconds after which to ask again."""
         with self._lock:
             now = self._clock()
-            if now < self._silent_until:
-                return self._silent_until - now
-            while self._taken and self._taken[0] <= now - _WINDOW:
-                self._taken.popleft()
-            most = self._most if urgent else self._most - self._reserve
-            over = len(self._taken) - most
-            if over >= 0:
-                return self._taken[over] + _WINDOW - now
-            self._taken.append(now)
-            return 0.0
+            wait = self._left(now, self._most if urgent else self._most - self._reserve)
+            if wait == 0.0:
+                self._taken.append(now)
+            return wait
+
+    def left(self) -> float:
+        """Return the seconds until a request that is not urgent may be made; none is counted."""
+        with self._lock:
+            return self._left(self._clock(), self._most - self._reserve)
+
+    def _left(self, now: float, most: int) -> float:
+        if now < self._silent_until:
+            return self._silent_until - now
+        while self._taken and self._taken[0] <= now - _WINDOW:
+            self._taken.popleft()
+        over = len(self._taken) - most
+        return self._taken[over] + _WINDOW - now if over >= 0 else 0.0
 
     def hold(self, seconds: float) -> None:
         """Send nothing for some seconds: the broker asked for it."""

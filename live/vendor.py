@@ -14,10 +14,11 @@ In: symbols, a span, an interval; feed and adjustment are always said. Out: a `D
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 from itertools import pairwise
 from operator import itemgetter
 from typing import Any, Final
@@ -168,16 +169,14 @@ def _asked(line: Line, query: Mapping[str, object]) -> list[Row]:
     for _ in range(_MOST_PAGES):
         page = line.read("/stocks/bars", query if token is None else {**query, "page_token": token})
         if not isinstance(page, Mapping) or "bars" not in page:
-            raise Unreachable("the vendor's answer holds no bars; it is asked again at the next turn")
+            raise Unreachable(f"the vendor's answer holds no bars; {line.remedy}")
         # "bars": null is how it says that there are none.
         by_symbol = {} if page["bars"] is None else page["bars"]
         if not isinstance(by_symbol, Mapping):
-            raise Unreachable("the vendor's bars cannot be read; they are asked for again at the next turn")
+            raise Unreachable(f"the vendor's bars cannot be read; {line.remedy}")
         for symbol, bars in by_symbol.items():
             if bars is not None and not isinstance(bars, list):
-                raise Unreachable(
-                    f"the vendor's bars of {symbol} cannot be read; they are asked for again at the next turn"
-                )
+                raise Unreachable(f"the vendor's bars of {symbol} cannot be read; {line.remedy}")
             rows += [_row(str(symbol), bar) for bar in bars or ()]
         token = page.get("next_page_token")
         if token is None or token == "":
@@ -186,7 +185,7 @@ def _asked(line: Line, query: Mapping[str, object]) -> list[Row]:
         if not isinstance(token, str) or token in seen:
             break
         seen.add(token)
-    raise Unreachable("the vendor's pages of bars do not end; they are asked for again at the next turn")
+    raise Unreachable(f"the vendor's pages of bars do not end; {line.remedy}")
 
 
 def _row(symbol: str, bar: object) -> Row:
@@ -231,7 +230,7 @@ def _closed(rows: list[Row], interval: str, end: datetime, faults: list[str]) ->
 
 
 def _plain_closes(stamps: Sequence[str | None], interval: str) -> dict[str | None, datetime] | None:
-    """Return by stamp the closes of intraday bars stamped as Alpaca does it, the nearest a length apart.
+    """Return by stamp the closes of intraday bars stamped as Alpaca does it, on a grid of their length.
 
     None of anything else, which `bar_closes` knows how to read or refuse: it knows many spellings, at the
     price of ten milliseconds at each bar.
@@ -246,8 +245,10 @@ def _plain_closes(stamps: Sequence[str | None], interval: str) -> dict[str | Non
         }
     except (ValueError, OverflowError):  # such as the 31st of June, or the last minute of the year 9999
         return None
-    order = sorted(closes.values())
-    if min((later - earlier for earlier, later in pairwise(order)), default=None) != length:
+    # On a grid of this length and on none that is wider, as bars of another length would be; a symbol that is
+    # traded seldom may have no two bars next to each other.
+    order, unit = sorted(closes.values()), timedelta(microseconds=1)
+    if math.gcd(*((later - earlier) // unit for earlier, later in pairwise(order))) != length // unit:
         return None
     return closes
 

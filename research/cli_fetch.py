@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -13,7 +16,7 @@ from research.console import names
 from research.errors import BadValue, DataError
 
 if TYPE_CHECKING:
-    from live.keys import Access
+    from live.line import Line
     from live.schedule import Hours
     from research.data.store import BarStore
 
@@ -23,17 +26,28 @@ __all__ = ["fetch"]
 def fetch(
     symbols: Annotated[str, typer.Option(help="Symbols to ask for.", metavar="A,B")],
     start: Annotated[str, typer.Option(help="First day, like 2016-01-04.", metavar="DATE")],
-    out: Annotated[Path, typer.Option(help="Folder of the store; what is in it is not asked for again.")],
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder of the store; what is in it is not asked for again. By default one of this feed and "
+            "interval in the user's data folder.",
+            metavar="DIR",
+        ),
+    ] = None,
     interval: Annotated[str, typer.Option(help="1Min, 5Min, 15Min, 30Min, 1Hour or 1Day.")] = "1Day",
     feed: Annotated[str, typer.Option(help="Whose trades: iex (one exchange) or sip (all).")] = "iex",
     host: Annotated[
         str | None, typer.Option(help="A broker on this machine in Alpaca's place.", metavar="URL")
     ] = None,
 ) -> None:
-    """Fetch bars from Alpaca; keys from APCA_API_KEY_ID and APCA_API_SECRET_KEY, or the settings file."""
-    from live.keys import access
-    from live.line import Line
-    from live.talk import data_talk
+    """Fetch bars from Alpaca; keys from APCA_API_KEY_ID and APCA_API_SECRET_KEY, or the settings file.
+
+    It waits where the rate limit asks for it. Interrupted, the same command goes on where it ended.
+    """
+    from live.keys import data_access
+    from live.line import Unhurried
+    from live.talk import data_talk, trading_talk
+    from research.data.provenance import Origin, usual_folder
     from research.data.store import BarStore
     from research.fetching import Filled, fill_store
     from research.files import require_writable
@@ -45,26 +59,48 @@ def fetch(
         first = date.fromisoformat(start)
     except ValueError as problem:
         raise BadValue(f"`--start` must be a day like 2016-01-04, was {start!r}") from problem
-    require_writable(out)
-    known, store, now = access(host=host), BarStore(out), datetime.now(UTC)
-    hours = _hours(known, store, wanted, first, interval)
-    line = Line(data_talk(known))
+    folder = out or usual_folder(Origin(interval, feed))
+    require_writable(folder)
+    known = data_access(host=host)
 
     def told(filled: Filled) -> None:
-        typer.echo(f"{filled.symbol}: {filled.new} new bars, {filled.stored} stored")
+        now = f"{filled.new} new bars" if filled.asked else "up to date"
+        typer.echo(f"{filled.symbol}: {now}, {filled.stored} stored")
         for fault in filled.faults:
             typer.echo(f"note: left out {fault}")
 
-    done = fill_store(
-        line, store, wanted, first, now, on_symbol=told, interval=interval, feed=feed, hours=hours
-    )
-    empty = [filled.symbol for filled in done if not filled.stored]
+    with _shown(len(dict.fromkeys(wanted))) as (say, done_with):
+
+        def idle(seconds: float) -> None:
+            say(f"waiting {seconds:.0f} s for the rate limit")
+            time.sleep(seconds)
+
+        def on_symbol(filled: Filled) -> None:
+            told(filled)
+            done_with()
+
+        store, now = BarStore(folder), datetime.now(UTC)
+        filled = fill_store(
+            Unhurried(data_talk(known), idle),
+            store,
+            wanted,
+            first,
+            now,
+            interval=interval,
+            feed=feed,
+            hours=_hours(Unhurried(trading_talk(known), idle), store, wanted, first, interval),
+            on_symbol=on_symbol,
+            on_window=lambda symbol, until: say(f"{symbol} to {until:%Y-%m-%d}", passing=True),
+        )
+    empty = [one.symbol for one in filled if not one.stored]
     if empty:
         typer.echo(f"note: the vendor has no bars of {', '.join(empty)} since {start}")
+    if len(empty) < len(filled):
+        typer.echo(f"wrote {folder}; use it with --bars {folder}")
 
 
 def _hours(
-    known: Access, store: BarStore, symbols: Sequence[str], first: date, interval: str
+    line: Line, store: BarStore, symbols: Sequence[str], first: date, interval: str
 ) -> list[Hours] | None:
     """Return the broker's sessions that intraday bars are held against, those stored included.
 
@@ -74,10 +110,8 @@ def _hours(
         A store with bars that are of no session: those to come would not be of their kind.
     """
     from live.alpaca import AlpacaAccount
-    from live.line import Line
     from live.schedule import LENGTHS, sessions_of
     from live.session_bars import in_sessions
-    from live.talk import trading_talk
 
     length = LENGTHS.get(interval)
     if length is None:
@@ -87,7 +121,7 @@ def _hours(
     ]
     begins = [bars["bar_close"].dt.date().min() for bars in stored]
     earliest = min([first, *(day for day in begins if isinstance(day, date))])
-    hours = sessions_of(AlpacaAccount(Line(trading_talk(known))), earliest, datetime.now(UTC).date())
+    hours = sessions_of(AlpacaAccount(line), earliest, datetime.now(UTC).date())
     for bars in stored:
         astray = bars.filter(~in_sessions(bars["bar_close"], hours, length))
         if astray.height:
@@ -97,3 +131,34 @@ def _hours(
                 f"(the first closes {close:%Y-%m-%d %H:%M} UTC); fetch into another folder"
             )
     return hours
+
+
+class _Say:
+    """Tell what goes on, on stderr."""
+
+    def __init__(self, shown: Callable[[str], None] | None) -> None:
+        self._shown = shown
+
+    def __call__(self, text: str, *, passing: bool = False) -> None:
+        if self._shown is not None:
+            self._shown(text)
+        elif not passing:
+            typer.echo(text, err=True)
+
+
+@contextmanager
+def _shown(total: int) -> Iterator[tuple[_Say, Callable[[], None]]]:
+    """Show a bar on a terminal, elsewhere lines of what makes it wait; yield what tells and what counts."""
+    if not sys.stderr.isatty():
+        yield _Say(None), lambda: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("symbols")
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("fetching", total=total)
+        yield (
+            _Say(lambda text: progress.update(task, description=text)),
+            lambda: progress.advance(task),
+        )

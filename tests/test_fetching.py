@@ -88,6 +88,7 @@ def test_the_command(fake, tmp_path, monkeypatch, capsys):
         "AAA: 4 new bars, 4 stored",
         "GONE: 0 new bars, 0 stored",
         "note: the vendor has no bars of GONE since 2026-03-01",
+        f"wrote {tmp_path / 's'}; use it with --bars {tmp_path / 's'}",
     ]
     assert run(app, [*words, "--host", "http://example.com"], name="research") == 2
     assert "a host must be on this machine" in capsys.readouterr().err
@@ -113,8 +114,8 @@ def test_the_command_keeps_bars_of_the_sessions_only(interval, tmp_path, monkeyp
         for new in (count, 0):
             assert run(app, [*words, "--host", fake.url], name="research") == 0
             said = capsys.readouterr().out.splitlines()
-            assert said[0] == f"AAA: {new} new bars, {count} stored"
-            assert said[1:] in ([f"note: left out {OUTSIDE}"], [])
+            assert said[0] == f"AAA: {f'{new} new bars' if new else 'up to date'}, {count} stored"
+            assert said[1:-1] in ([f"note: left out {OUTSIDE}"], [])
         assert BarStore(tmp_path / "s").read()["bar_close"].max() == at(0, "16:00")
         # What was stored before it was so: an hour of the clock.
         other = BarStore(tmp_path / "other")

@@ -5,7 +5,7 @@ import traceback
 
 import pytest
 
-from live.keys import access, limits_told
+from live.keys import access, data_access, limits_told
 from research.errors import BadValue, KeysRefused
 from tests.live.canary import KEY, SECRET
 
@@ -40,6 +40,23 @@ def test_live_needs_all_three_and_some_are_refused(said, file):
     live = all(said)
     assert (found.live, found.prefix) == (live, "LV-" if live else "PP-")
     assert found.trading == ("https://api.alpaca.markets" if live else "https://paper-api.alpaca.markets")
+
+
+@pytest.mark.parametrize("said", list(itertools.product([False, True], repeat=2)))
+def test_data_needs_keys_and_no_opt_in(said, file):
+    environment, written = said
+    told = KEYS | ({"ONEPATH_LIVE": "yes"} if environment else {})
+    write(file, f"live = {str(written).lower()}\n")
+    found = data_access(environment=told, file=file)
+    assert (found.live, found.prefix, found.data) == (False, "PP-", "https://data.alpaca.markets")
+    # Keys of a live account are known to its host alone.
+    assert found.trading == (
+        "https://api.alpaca.markets" if any(said) else "https://paper-api.alpaca.markets"
+    )
+    there = data_access(environment=told, file=file, host="http://127.0.0.1:8765")
+    assert there.trading == there.data == "http://127.0.0.1:8765"
+    with pytest.raises(KeysRefused, match="no API key: set APCA_API_KEY_ID"):
+        data_access(environment={}, file=file)
 
 
 def test_the_environment_comes_before_the_file(file):

@@ -52,3 +52,15 @@ def test_silence_holds_for_all_and_is_never_shortened():
 def test_a_reserve_of_all_is_refused():
     with pytest.raises(BadValue, match="`reserve` must be from 0 to below"):
         Pace(per_minute=10, reserve=10)
+
+
+def test_the_time_that_is_left_is_told_without_a_request():
+    now = [0.0]
+    pace = Pace(per_minute=3, reserve=1, clock=lambda: now[0])
+    assert [pace.left(), pace.take(), pace.left(), pace.take(), pace.left()] == [0.0, 0.0, 0.0, 0.0, 60.0]
+    assert pace.take(urgent=True) == 0.0  # what was asked in between has cost nothing
+    now[0] = 60.0
+    pace.hold(5.0)
+    assert (pace.left(), pace.take()) == (5.0, 5.0)
+    now[0] = 65.0
+    assert pace.left() == 0.0
