@@ -5,7 +5,8 @@ the limits in force as text, for the account's file, where `live.status` reads t
 
 A default in USD must let pass what the strategy asks and stop an order that is ten times too large, so it
 follows from the most that the strategy may ask of one symbol: its `max_weight` of the run's money, the larger
-of `--capital` and of what that has become when the process starts. Three times as much is allowed.
+of `--capital` and of what that has become when the process starts. Three times as much is allowed, but no
+more than half as much again as all of the money.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ __all__ = ["KEYS", "STALE_DAILY", "Run", "rules_of_text", "said_limits", "text_o
 # A bar may be older than a day when a weekend or a holiday lies between; an intraday one may not.
 STALE_DAILY: Final = timedelta(days=5)
 _ROOM: Final = 3  # times the largest order that the strategy may ask for
+_MOST: Final = 1.5  # times the run's money, in one order
 _SHARE_ROOM: Final = 2  # times its share of equity, but never more than all of it
 _CHEAPEST: Final = 5  # USD a share: what costs less is a penny stock (17 CFR 240.3a51-1)
 _ORDERS: Final = 3  # open at once of one symbol: an entry or exit, a stop, a target
@@ -49,7 +51,7 @@ class Run:
     Examples
     --------
     >>> Run(100_000.0, 0.95, 1, daily=True).defaults().order_notional
-    Decimal('285000')
+    Decimal('150000')
     """
 
     money: float
@@ -60,7 +62,7 @@ class Run:
     def defaults(self) -> Rules:
         """Return the limits of a run whose settings file sets none."""
         plain = Rules()
-        most = Decimal(math.ceil(_ROOM * self.weight * self.money))
+        most = Decimal(math.ceil(min(_ROOM * self.weight, _MOST) * self.money))
         share = min(Decimal(str(_SHARE_ROOM * self.weight)), Decimal(1))
         return replace(
             plain,

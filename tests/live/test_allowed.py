@@ -3,22 +3,25 @@
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 
 from live.allowed import KEYS, Run, rules_of_text, said_limits, text_of_rules
+from live.keys import access, limits_told, settings_file
 from live.risk_context import Quote, Rules
 from research.errors import BadValue, UnknownName
 from tests.live.risk_helpers import ENTRY, WORLD, blocked
 
 D = Decimal
+ROOT = Path(__file__).parents[2]
 FILE = "alpaca.toml"
 
 
 def test_defaults_follow_from_the_money_the_weight_and_the_symbols():
     one = Run(100_000.0, 0.95, 1, daily=True).defaults()
-    assert (one.order_notional, one.position_notional) == (D(285_000), D(285_000))  # 3 × 95,000
-    assert (one.order_quantity, one.position_share) == (D(57_000), D(1))  # 285,000 ÷ 5
+    assert (one.order_notional, one.position_notional) == (D(150_000), D(150_000))  # 1.5 × 100,000
+    assert (one.order_quantity, one.position_share) == (D(30_000), D(1))  # 150,000 ÷ 5
     assert (one.positions, one.open_orders, one.stale_after) == (20, 60, timedelta(days=5))
     many = Run(1_000_000.0, 0.019, 50, daily=False).defaults()
     assert (many.order_notional, many.order_quantity) == (D(57_000), D(11_400))
@@ -45,7 +48,7 @@ def test_what_a_strategy_may_ask_passes_and_ten_times_as_much_does_not(capital, 
 def test_a_cheap_stock_is_blocked_by_shares():
     rules = Run(100_000.0, 0.95, 1, daily=True).defaults()
     penny = {"IBM": Quote(D("0.10"), WORLD.now, D("0.10"))}
-    asked = replace(ENTRY, quantity=D(57_001))  # 5,700.10 USD
+    asked = replace(ENTRY, quantity=D(30_001))  # 3,000.10 USD
     assert blocked(asked, rules=rules, quotes=penny) == "order quantity"
 
 
@@ -109,3 +112,30 @@ def test_limits_go_through_text_and_back():
         assert rules_of_text(known | {name: "x"}) is None
         del known[name]
         assert rules_of_text(known) is None
+
+
+def test_the_docs_name_every_limit_and_where_to_set_it():
+    table = (
+        (ROOT / "docs" / "risk.md").read_text().partition("## The limits of a run")[2].partition("\n## ")[0]
+    )
+    rows = [row.split(" | ") for row in table.splitlines() if row.startswith("| ")]
+    told = {row[1].partition("`")[2].partition("`")[0]: row[3].rstrip(" |") for row in rows if "`" in row[1]}
+    assert set(told) == set(KEYS)
+    three = text_of_rules(Run(100_000.0, 0.95 / 3, 3, daily=True).defaults())
+    for name, value in three.items():
+        number = told[name].removesuffix(" USD").replace(",", "")
+        assert float(number) == pytest.approx(float(value), abs=0.001), name
+
+
+def test_the_file_in_the_docs_can_be_read(tmp_path):
+    text = (ROOT / "docs" / "live.md").read_text()
+    example = text.partition("```toml\n")[2].partition("```")[0]
+    file = tmp_path / "alpaca.toml"
+    file.write_text(example)
+    file.chmod(0o600)
+    assert set(said_limits(limits_told(file), file)) == {"order_notional", "daily_loss", "restricted"}
+    assert access(live=True, environment={"ONEPATH_LIVE": "yes"}, file=file).live
+    where = "/".join(settings_file().parts[-2:])
+    assert where in text
+    assert where in (ROOT / "README.md").read_text()
+    assert "chmod 600" in text

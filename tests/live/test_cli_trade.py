@@ -135,7 +135,7 @@ def test_a_run_with_the_defaults_sends_what_its_strategy_asks(told, fake, tmp_pa
     assert not any("blocked" in line for line in out)
     (order,) = fake.orders()
     assert order.qty * 131 > 50_000  # IBM closed at 132.45
-    assert in_force(tmp_path)["order_notional"] == "285000"
+    assert in_force(tmp_path)["order_notional"] == "150000"
 
 
 def test_a_limit_of_the_settings_file_holds(told, fake, tmp_path, monkeypatch):
