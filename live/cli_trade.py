@@ -141,7 +141,6 @@ def _opened(asked: RunOptions, wish: Wish, known: Access, limits: Limits, home: 
     from live.opening import open_account
 
     request = asked.request()
-    _require_tradable(request.symbols or (), known)
     return open_account(
         request,
         lambda: _begin(request, wish, known, limits),
@@ -174,6 +173,8 @@ def _begin(request: Request, wish: Wish, known: Access, limits: Limits) -> pl.Da
     from live.account_payloads import account_of
     from live.alpaca import AlpacaAccount
 
+    # A journal that exists goes on with a symbol that is halted: the stops of the others are moved.
+    _require_tradable(request.symbols or (), known)
     equity = account_of(AlpacaAccount(_line(known, trading=True)).account()).equity
     if equity is None:
         raise Unreachable("the broker does not say what the account's equity is; try again later")

@@ -254,8 +254,9 @@ class Desk:
             return
         if want is not None and resting is not None:
             one = self._next_try(want, orders, plan, beyond=beyond)
-            if one is None and resting.side == want.side and resting.quantity <= want.quantity:
-                return  # what could take its place was refused a moment ago
+            fits = resting.side == want.side and resting.quantity <= want.quantity
+            if fits and (one is None or (not outdated and self._barred(want, plan))):
+                return  # what could take its place was refused a moment ago, or would not pass the door
             kept = one is not None and one != at_once(want)
             if kept and next_step(resting, one, None, outdated=outdated) is Step.KEEP:
                 return
@@ -293,7 +294,17 @@ class Desk:
         text = f"{want.quantity} shares rest without protection, the broker refuses it; tried again in time"
         self._tell("unprotected", text, want.symbol)
 
-    def _place(self, want: Protection, order_id: str, orders: list[Order], plan: Plan) -> Sent:
+    def _barred(self, want: Protection, plan: Plan) -> bool:
+        """Say whether the door would keep protection, asked as if that which rests had gone."""
+        world, order = plan.context(), self._order(want)
+        bare = [r for r in world.resting if (r.symbol, r.purpose) != (want.symbol, Purpose.PROTECT)]
+        blocked = self._sender.kept(order, replace(world, resting=bare))
+        if blocked is not None:
+            self._sent(Sent(None, blocked), order)
+        return blocked is not None
+
+    def _order(self, want: Protection) -> Wanted:
+        """Return the order that protection is, under an id that was never sent."""
         last = self._engine.last_bar
         assert last is not None  # something is held, so some bar was decided at
         leg = Leg.TARGET if want.stop is None and want.target is not None else Leg.STOP
@@ -303,13 +314,16 @@ class Desk:
             number += 1  # sized anew within a bar: an id is never used twice
             name = self._book.id_of(want.symbol, last + np.timedelta64(number, "us"), leg)
         limit = want.target if want.stop is None else None
-        order = Wanted(name, want.symbol, want.side, want.quantity, Purpose.PROTECT, "gtc", limit, want.stop)
+        return Wanted(name, want.symbol, want.side, want.quantity, Purpose.PROTECT, "gtc", limit, want.stop)
+
+    def _place(self, want: Protection, order_id: str, orders: list[Order], plan: Plan) -> Sent:
+        order = self._order(want)
         if want == at_once(want):
             tif = in_force(plan, want.quantity)
             if tif is None:  # no auction takes it yet
                 return Sent(None)
             return self._market(replace(order, time_in_force=tif), order_id, plan)
-        body: dict[str, Any] = order_fields(want, name)
+        body: dict[str, Any] = order_fields(want, order.client_id)
         said = self._sent(self._sender.send(order, body, order_id, plan.context()), order)
         guards = [order for order in orders if order.leg in _GUARDS]
         if said.outcome is Outcome.ACCEPTED and guards:

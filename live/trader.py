@@ -193,6 +193,8 @@ class Trader:
         for text in schedule.disagreements(clock.now, clock, self._published):
             self._voice.tell("calendar", f"{text}; nothing is entered", "")
         last = self._taking.last
+        for symbol in (s for s, asset in self._assets.items() if not (asset.active and asset.tradable)):
+            self._voice.tell("not tradable", f"the broker takes no order of {symbol} today", symbol)
         picture = self._world.look(clock, now, self._splits, last_bar=last)
         for finding in picture.findings:
             if finding.act in {Act.NOTE, Act.ASK, Act.LOCK, Act.HALT}:

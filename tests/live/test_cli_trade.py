@@ -214,3 +214,38 @@ def test_a_run_says_at_its_start_what_its_limits_would_have_blocked(told, fake, 
     said = r"  limits .*would have blocked (\d+) of the backtest's \1 entries \(order notional \1\); \["
     assert status == 0
     assert re.search(said, line)
+
+
+def test_a_symbol_that_is_halted_does_not_end_a_run_of_others(home, capsys, tmp_path):
+    bars = load_sample(["AAPL", "IBM"]).filter(pl.col("bar_close").dt.year().is_between(2005, 2010))
+    with FakeAlpaca(bars, start="2010-01-05T01:00", settings=Settings(keys={KEY: SECRET})) as fake:
+        words = [*TRADE, "--host", fake.url, "--symbols", "AAPL,IBM", "--param", "trail=0.03"]
+
+        def look(at=None):
+            if at is not None:
+                fake.advance_to(at)
+            status = run(app, words, name="python -m live.runner")
+            said = capsys.readouterr()
+            return status, said.out, said.err
+
+        def stops():
+            return {o.symbol: o.stop_price for o in fake.orders() if o.open and o.stop_price is not None}
+
+        assert look()[0] == 0
+        assert look("2010-01-05T14:31")[0] == 0
+        assert set(stops()) == {"AAPL", "IBM"}
+        first = stops()
+        halted = {"symbol": "IBM", "status": "inactive", "tradable": False}
+        fake.fault("GET /v2/assets/IBM", "200", times=0, body=halted)
+        ratcheted = False
+        for day in ("06", "07"):
+            status, out, err = look(f"2010-01-{day}T01:00")
+            assert (status, err) == (0, "")
+            assert "not tradable" in out
+            assert "the broker takes no order of IBM today" in out
+            look(f"2010-01-{day}T01:01")
+            now = stops()
+            assert now["IBM"] == first["IBM"]  # not even for a moment without
+            ratcheted = ratcheted or now["AAPL"] > first["AAPL"]
+        assert ratcheted
+        assert "protect of IBM blocked by tradable" in " ".join(text for _, text in journal(tmp_path))
