@@ -12,7 +12,8 @@ For each symbol, the first that applies:
    that ended unfilled is sent again after the next bar, under an id of that bar.
    Shares that nobody here can explain, and that are to be closed, go first and in the same way.
 4. Shares are held: the protection that the kernel has in force rests at the broker, of their number.
-5. An entry is wanted, decided at the latest bar, and its open is still to come: it is sent.
+5. An entry is wanted, decided at the latest bar, and its open is still to come: it is sent, restated if a
+   split comes with that open. One that was sent before anybody knew of the split is cancelled.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from live.coming import at_open, recalled
 from live.leaving import PURPOSE, again, bare, leaving, next_name, outgrown
 from live.levels import last_price_of, levels_of, protection_of
 from live.order_states import act
@@ -82,6 +84,9 @@ class Desk:
             if symbol in plan.locked:
                 continue
             orders = [order for order in self._book.open() if order.symbol == symbol]
+            for track, text in recalled(symbol, plan.splits, self._tracks, self._book, self._engine):
+                self._tell("restated", text, symbol)
+                self._cancel(track)
             if self._leaves(symbol, orders, plan):
                 continue
             if self._tracks.held(symbol) != 0:
@@ -131,9 +136,14 @@ class Desk:
         if plan.schedule.late(utc_of(order.bar_close), plan.now):
             self._tell("late", f"entry {order.id}: its open has passed, nothing is sent", order.symbol)
             return
-        quantity = whole(Decimal(order.quantity))
+        quantity = whole(at_open(order, plan.splits, self._engine))
         tif = in_force(plan, quantity)
         if tif is None or not plan.entering:
+            return
+        if order.symbol in plan.splits:
+            text = f"entry {order.id}: {order.quantity:g} shares are {quantity:f} after the split of its open"
+            self._tell("restated", text if quantity else f"{text}, nothing is sent", order.symbol)
+        if not quantity:
             return
         want = Wanted(order.id, order.symbol, order.side, quantity, Purpose.ENTER, tif)
         self._stands(order, self._market(want, order.id, plan))

@@ -35,6 +35,8 @@ class Plan:
         Symbols of which nothing may be sent.
     positions : mapping
         Shares at the broker, signed; None: its answer does not say how many.
+    splits : mapping
+        Shares that one share becomes at the open that an entry decided at the last bar fills at.
     entering : bool
         Whether entries may be sent at all: not while bars are caught up with, nor after a halt.
     restores : bool
@@ -47,6 +49,7 @@ class Plan:
     is_open: bool
     locked: frozenset[str]
     positions: Mapping[str, Decimal | None]
+    splits: Mapping[str, Decimal]
     entering: bool
     restores: bool = False
 

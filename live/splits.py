@@ -1,7 +1,7 @@
 """Splits: what the broker has done to shares and the engine has not taken with a bar yet.
 
 In: the journal; splits that reconciliation found, splits that bars told of. Out: by how much a level of the
-engine's account is to be divided now; a waiting entry in the shares of the morning that it fills on.
+engine's account is to be divided now.
 
 The broker splits shares at the open, the engine with the bar that is over hours later. Between the two the
 account's levels are in old shares. The ratio is written down when the split is found: it cannot be read off
@@ -22,9 +22,8 @@ from live.schema import INSERT
 
 if TYPE_CHECKING:
     from live.journal import Journal, Write
-    from live.risk_context import Quote
 
-__all__ = ["Split", "Splits", "quotes_now", "restated"]
+__all__ = ["Split", "Splits"]
 
 ONE: Final = Decimal(1)
 # The broker's ratio and the bar's are of the same small whole numbers; one for three has no last digit.
@@ -147,70 +146,6 @@ class Splits:
             return db.executemany("UPDATE splits SET taken = ?, bar = ? WHERE seq = ?", changed)
 
         return write
-
-
-def restated(shares: Decimal, ratio: Decimal, *, fractional: bool) -> Decimal:
-    """Return the shares of a waiting entry after a split: by the kernel's own function; 0 if none are left.
-
-    Parameters
-    ----------
-    shares : Decimal
-        As decided, > 0.
-    ratio : Decimal
-        Shares that one share becomes.
-    fractional : bool
-
-    Examples
-    --------
-    >>> restated(Decimal(39), Decimal("0.1"), fractional=False)
-    Decimal('3')
-    """
-    import numpy as np
-
-    from research.kernels import account as ac
-    from research.kernels.account_rows import PENDING, POSITION, TOTALS
-    from research.kernels.fills import split_entry_nb
-
-    # Of an account of its own, so that nothing but these shares is touched.
-    totals = np.zeros((1, ac.N_TOTALS)).view(TOTALS)[0, 0]
-    position = np.zeros((1, ac.N_POSITION)).view(POSITION)[0, 0]
-    pending = np.zeros((1, ac.N_PENDING)).view(PENDING)[0, 0]
-    pending["qty"] = float(shares)
-    split_entry_nb(totals, position, pending, float(ratio), fractional)
-    return Decimal(float(pending["qty"]))
-
-
-def quotes_now(
-    quotes: Mapping[str, Quote],
-    splits: Splits,
-    coming: Mapping[str, Decimal],
-    held: Iterable[str],
-    *,
-    begun: bool,
-) -> dict[str, Quote]:
-    """Return the last prices in the shares that the broker counts by now.
-
-    Parameters
-    ----------
-    quotes : mapping
-        As of the engine's last bar.
-    splits : Splits
-    coming : mapping of str to Decimal
-        Splits of the session after that bar.
-    held : iterable of str
-        Symbols of which shares are held: until that session begins they are old ones, as is their price.
-    begun : bool
-        Whether it has begun.
-    """
-    now, old = dict(quotes), set() if begun else set(held)
-    for symbol, quote in quotes.items():
-        ratio = splits.left(symbol)
-        if ratio == ONE and symbol not in old:
-            ratio = coming.get(symbol, ONE)
-        if ratio != ONE:
-            before = None if quote.before is None else quote.before / ratio
-            now[symbol] = replace(quote, price=quote.price / ratio, before=before)
-    return now
 
 
 def _row(split: Split) -> tuple[str, str, str, str, int | None]:

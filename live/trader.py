@@ -32,12 +32,14 @@ from typing import TYPE_CHECKING
 from live.account_payloads import asset_of
 from live.alpaca import OrderConflict
 from live.arrivals import LOOK_BACK
+from live.coming import Coming
 from live.desk import Desk, Plan
 from live.findings import Act
 from live.habits import Habits
 from live.killing import kill_asked, latch_kill
 from live.limits import Limits
 from live.losses import Losses
+from live.orders import Leg
 from live.outlook import Quotes, context_of
 from live.risk import Door
 from live.risk_context import Asset, Context
@@ -104,8 +106,8 @@ class Trader:
     ) -> None:
         self.runner, self.tracks, self.limits, self.habits = runner, tracks, limits, habits
         self._account, self._home = account, home
-        self._clock, self._published, self._kill, self._splits_on = clock, published, kill, splits
-        self._splits: Mapping[str, Decimal] = {}
+        self._clock, self._published, self._kill = clock, published, kill
+        self._coming, self._splits = Coming(splits), dict[str, Decimal]()
         self._voice = Voice(runner.journal, habits.mode, lambda: runner.bar)
         self._world = World(
             account,
@@ -205,7 +207,8 @@ class Trader:
         current = self._taking.take(clock.now, schedule)
         if killed:
             return "killed", killed_text(bare)
-        self._desk.serve(self._plan(picture, schedule, entering=current and not picture.halted))
+        entering = current and not picture.halted and self._foreseen(clock.now, schedule)
+        self._desk.serve(self._plan(picture, schedule, entering=entering))
         return ("trading", "") if current else ("waiting", "bars that are due have not come")
 
     # --- what is known -------------------------------------------------------------------------
@@ -221,9 +224,21 @@ class Trader:
             self._schedule = Schedule.of(rows, LENGTHS[self.habits.timeframe])
             self._assets = {s: asset_of(self._account.asset(s)) for s in self.runner.engine.symbols}
             self._voice.beat()  # that line is none of the two that do so
-            self._splits = self._splits_on(day)
+            self._splits = dict(self._coming.begin(day))
             self._asked_on = today
         return self._schedule
+
+    def _foreseen(self, now: datetime, schedule: Schedule) -> bool:
+        """Ask for the splits of the session that entries are for; False: nobody knows, so none is sent."""
+        if not any(order.leg is Leg.ENTRY for order in self.runner.book.open()):
+            return True
+        try:
+            self._coming.look_ahead(schedule, now, self._taking.last)
+        except Unreachable as problem:
+            self._voice.tell("splits", f"{problem}; nothing is entered", "")
+            return False
+        self._voice.beat()
+        return True
 
     def _thrown(self) -> None:
         """Latch the kill switch if its file or its signal throws it."""
@@ -251,12 +266,16 @@ class Trader:
             is_open=picture.clock.is_open,
             locked=picture.locked,
             positions=picture.positions,
+            splits=self._coming.after(schedule, self._taking.last),
             entering=entering,
             restores=restores,
         )
 
     def _context(self, picture: Picture, schedule: Schedule) -> Context:
         """Return the world as the risk door asks for it."""
+        quotes, last = self._quotes.at(self.runner.bar), self._taking.last
+        if last is not None:
+            quotes = self._coming.quotes(quotes, self.tracks, schedule, picture.clock.now, last)
         return context_of(
             picture,
             self.habits,
@@ -264,7 +283,7 @@ class Trader:
             self.limits,
             marks=self._losses.marks,
             session=schedule.session(picture.clock.now, picture.clock, self._published),
-            quotes=self._quotes.at(self.runner.bar),
+            quotes=quotes,
             assets=self._assets,
             prefix=self.runner.broker.prefix,
         )
