@@ -35,6 +35,7 @@ from research.errors import BadValue, UnknownName, Unreachable
 if TYPE_CHECKING:
     import polars as pl
 
+    from live.alpaca import BrokerClock
     from live.keys import Access
     from live.opening import Opened
     from live.risk_context import Rules
@@ -232,6 +233,13 @@ def _trader(
     actions = Line(actions_talk(known), _pace(known))
     host = urlsplit(known.trading).hostname or ""
     local = host in _LOOPBACK
+    limits.at_broker(None)
+
+    def played(broker: BrokerClock) -> datetime:
+        # A broker on this machine plays old bars: its time is theirs.
+        limits.at_broker(broker.now)
+        return broker.now
+
     hosts = {**rules.hosts, **({"paper": frozenset({host})} if local else {})}
     return Trader(
         opened.runner,
@@ -254,8 +262,7 @@ def _trader(
             policy=Policy(drift=_DRIFT[wish.drift]),
         ),
         home,
-        # A broker on this machine plays old bars: its time is theirs.
-        clock=(lambda broker: broker.now) if local else (lambda broker: datetime.now(UTC)),
+        clock=played if local else (lambda broker: datetime.now(UTC)),
         published=None if local else _published(wish.timeframe),
         kill=kill,
         splits=lambda day: splits_on(actions, opened.runner.engine.symbols, day),

@@ -33,6 +33,7 @@ from live.orders import Leg, Order, Outcome, Status, gate_of, is_blocked
 from live.plan import Plan, in_force, whole
 from live.protection import Protection, Step, next_step, order_fields, wanted
 from live.refusals import at_once, next_try, refused_among, says_beyond
+from live.risk import Blocked
 from live.risk_context import Purpose, Wanted
 from live.rows import Event, utc_of
 from live.sending import Sender, Sent
@@ -135,6 +136,8 @@ class Desk:
             return
         if plan.schedule.late(utc_of(order.bar_close), plan.now):
             self._tell("late", f"entry {order.id}: its open has passed, nothing is sent", order.symbol)
+            if not is_blocked(order.note):  # else that is why
+                self._stands(order, Sent(None, _LATE))
             return
         quantity = whole(at_open(order, plan.splits, self._engine))
         tif = in_force(plan, quantity)
@@ -343,6 +346,7 @@ class Desk:
         return said
 
 
+_LATE = Blocked("late", "an entry must be sent before its open", "later", "wait for the next bar")
 _GUARDS = frozenset({Leg.STOP, Leg.TARGET})
 _CANCELLABLE = frozenset({State.LIVE, State.HELD, State.PARTIAL, State.REPLACING, State.CANCELLING})
 

@@ -9,6 +9,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,7 +19,7 @@ from live.limits import Latch
 from live.reading import Reading
 from live.rhythm import Rhythm, rhythm_of
 from live.standing import Standing, standing_of
-from live.usage import Usage, equity_of, latches_of, marks_of, rules_of, usage_of
+from live.usage import Usage, clock_of, equity_of, latches_of, marks_of, rules_of, usage_of
 from live.vitals import MUTE_AFTER, Health, Pulse, health_of, pulse_of, spoken
 from research.errors import OnepathError
 
@@ -64,6 +65,10 @@ class Glance:
     looks : tuple of str
         What needs somebody's look; empty: all is well.
     notes : tuple of str
+    equity : Decimal or None
+        The account's at the runner's last look, USD.
+    clock : datetime or None
+        The time, UTC, at a broker that plays old bars, as of then; None: `at`.
     """
 
     at: datetime
@@ -81,6 +86,8 @@ class Glance:
     events: tuple[Happened, ...] = ()
     looks: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    equity: Decimal | None = None
+    clock: datetime | None = None
 
 
 def glance_of_account(home: Path, at: datetime, mute_after: timedelta = MUTE_AFTER) -> Glance:
@@ -138,11 +145,11 @@ def _seen(
     path: Path | None, limits: Path, at: datetime, mute_after: timedelta, notes: Sequence[str] = ()
 ) -> Glance:
     latches: tuple[Latch, ...] = ()
-    marks = rules = equity = None
+    marks = rules = equity = clock = None
     if limits.exists():
         with Reading.limits(limits) as reading:
             latches, marks = latches_of(reading), marks_of(reading)
-            rules, equity = rules_of(reading), equity_of(reading)
+            rules, equity, clock = rules_of(reading), equity_of(reading), clock_of(reading)
     asked = kill_asked(limits.parent)
     looks = [
         f"limit `{x.name}` is latched since {x.at[:19].replace('T', ' ')} UTC: {x.text}" for x in latches
@@ -162,7 +169,7 @@ def _seen(
         rhythm = rhythm_of(journal)
         events = journal.rows("SELECT at, kind, symbol, text FROM events ORDER BY seq DESC LIMIT ?", _EVENTS)
     vital = spoken(health, pulse, at)
-    looks = [*_of_runner(health, pulse, vital, standing), *looks, *_of_orders(standing, at)]
+    looks = [*_of_runner(health, pulse, vital, standing), *looks, *_of_orders(standing, clock or at)]
     if rhythm.alarm:
         looks.append(rhythm.alarm)
     return Glance(
@@ -176,11 +183,13 @@ def _seen(
         tuple(map(str, settings.get("symbols", ()))),
         standing,
         rhythm,
-        () if mode == "replay" else usage_of(standing, marks, at, rules, equity),
+        () if mode == "replay" else usage_of(standing, marks, clock or at, rules, equity),
         latches,
         tuple(Happened(when, kind, symbol or "", text) for when, kind, symbol, text in reversed(events)),
         tuple(looks),
         tuple(notes),
+        None if mode == "replay" else equity,
+        None if mode == "replay" else clock,
     )
 
 

@@ -228,6 +228,15 @@ class Limits:
         rows = self._read("SELECT equity FROM equity_last")
         return Decimal(rows[0][0]) if rows else None
 
+    def at_broker(self, now: datetime | None) -> None:
+        """Write the time at a broker whose time is not ours, for who watches; None: it is ours."""
+        if now is None and not self._read("SELECT at FROM clock_last"):
+            return
+        with self._act():
+            self._db.execute("DELETE FROM clock_last")
+            if now is not None:
+                self._db.execute("INSERT INTO clock_last VALUES (1, ?)", (_text(now),))
+
     # --- marks ------------------------------------------------------------------------------------
 
     def mark(self, day: str, equity: Decimal, close: Decimal | None = None) -> Marks:

@@ -127,4 +127,7 @@ LIMITS_DDL = (
     # Cash at the last look, and the number of the last execution then; '' as long as that has just changed.
     """CREATE TABLE IF NOT EXISTS cash_last (
         id INTEGER PRIMARY KEY CHECK (id = 1), cash TEXT NOT NULL, executions INTEGER NOT NULL)""",
+    # The time at a broker on this machine, which plays old bars; of others there is none: it is ours.
+    """CREATE TABLE IF NOT EXISTS clock_last (
+        id INTEGER PRIMARY KEY CHECK (id = 1), at TEXT NOT NULL)""",
 )

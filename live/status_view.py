@@ -63,7 +63,7 @@ def _parts(glance: Glance) -> Iterator[RenderableType]:
         for line in glance.looks:
             yield _item("! ", line, "red")
     if glance.standing is not None:
-        yield from _standing(glance.standing, glance.at, replay=glance.mode == "replay")
+        yield from _standing(glance.standing, glance.clock or glance.at, replay=glance.mode == "replay")
     if glance.usage:
         yield _limits(glance)
     if glance.rhythm is not None:
@@ -91,9 +91,13 @@ def _head(glance: Glance) -> RenderableType:
     lines: list[RenderableType] = [title, _item("runner    ", glance.vital, _COLOUR[glance.health])]
     if glance.standing is not None and glance.standing.last_bar is not None:
         last = glance.standing.last_bar
-        equity = glance.standing.equity
-        worth = "" if equity is None else f", equity {equity:,.2f} USD"
-        lines.append(_item("last bar  ", f"{last:%Y-%m-%d %H:%M} UTC, {_ago(glance.at - last)} ago{worth}"))
+        ago = _ago((glance.clock or glance.at) - last)
+        where = "" if glance.clock is None else f" at the broker, where it was {glance.clock:%Y-%m-%d %H:%M}"
+        lines.append(_item("last bar  ", f"{last:%Y-%m-%d %H:%M} UTC, {ago} ago{where}"))
+    worth = None if glance.standing is None else glance.standing.equity
+    if worth is not None:
+        whole = "" if glance.equity is None else f", the account's {glance.equity:,.2f} USD"
+        lines.append(_item("equity    ", f"{worth:,.2f} USD of the run{whole}"))
     if glance.journal:
         lines.append(_item("journal   ", glance.journal))
     return Group(*lines)

@@ -14,12 +14,12 @@ from typing import Final
 
 from live.allowed import rules_of_text
 from live.limits import Latch, Marks
-from live.payloads import amount_of
+from live.payloads import amount_of, instant_of
 from live.reading import Reading
 from live.risk_context import Purpose, Rules
 from live.standing import Standing
 
-__all__ = ["Usage", "equity_of", "latches_of", "marks_of", "rules_of", "usage_of"]
+__all__ = ["Usage", "clock_of", "equity_of", "latches_of", "marks_of", "rules_of", "usage_of"]
 
 ZERO: Final = Decimal(0)
 _NAMES: Final = {
@@ -76,6 +76,12 @@ def equity_of(limits: Reading) -> Decimal | None:
     """Return the account's equity at the runner's last look; None: the file does not say."""
     rows = limits.rows("SELECT equity FROM equity_last") if _has(limits, "equity_last") else []
     return amount_of(rows[0][0]) if rows else None
+
+
+def clock_of(limits: Reading) -> datetime | None:
+    """Return the time at a broker that plays old bars, as of the runner's last look; None: it is ours."""
+    rows = limits.rows("SELECT at FROM clock_last") if _has(limits, "clock_last") else []
+    return instant_of(rows[0][0]) if rows else None
 
 
 def _has(limits: Reading, table: str) -> bool:

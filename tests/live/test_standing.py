@@ -12,7 +12,7 @@ from live.reading import Reading
 from live.risk_context import Rules
 from live.standing import standing_of
 from live.tracks import utc_text
-from live.usage import equity_of, latches_of, marks_of, rules_of, usage_of
+from live.usage import clock_of, equity_of, latches_of, marks_of, rules_of, usage_of
 from tests.live.status_helpers import LAST, NOW, bar, begin, change, healthy, oco, tracked, write
 
 D = Decimal
@@ -296,3 +296,17 @@ def test_a_file_of_limits_from_before_they_were_written_still_opens(tmp_path):
     with Limits.at(file) as limits, Reading.limits(file) as reading:
         limits.mark("2026-11-20", D(90))
         assert equity_of(reading) == D(90)
+
+
+def test_the_time_at_a_broker_that_plays_old_bars(tmp_path):
+    file = tmp_path / "limits.sqlite"
+    with Limits.at(file) as limits, Reading.limits(file) as reading:
+        limits.at_broker(None)
+        assert clock_of(reading) is None
+        limits.at_broker(NOW)
+        limits.at_broker(NOW + DAY)
+        assert clock_of(reading) == NOW + DAY
+        limits.at_broker(None)
+        assert clock_of(reading) is None
+        change(file, "DROP TABLE clock_last")
+        assert clock_of(reading) is None

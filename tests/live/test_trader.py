@@ -80,7 +80,7 @@ def test_an_entry_whose_open_has_passed_is_not_sent(fake, floor):
     assert len(told(floor, "late")) == len(SYMBOLS)  # said once for each, however often it looks
     floor.tick("2010-01-05T21:01:00")
     assert [row[0] for row in floor.rows("SELECT DISTINCT note FROM orders WHERE status = 'lapsed'")] == [
-        "not filled at the broker"
+        "blocked: late (an entry must be sent before its open, was later)"
     ]
 
 
