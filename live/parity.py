@@ -35,8 +35,8 @@ def parity(
     bars: Annotated[
         Path | None,
         typer.Option(
-            help="CSV or Parquet of bars as they are now: before the journal's span, and of it; by default "
-            "what the journal holds, or the sample if it was the journal's.",
+            help="CSV, Parquet or a store's folder of bars as they are now: before the journal's span, and "
+            "of it; by default what the journal holds, or the sample if it was the journal's.",
             metavar="FILE",
         ),
     ] = None,
@@ -191,9 +191,9 @@ def _trained(said: Journalled, asked: Setup, folder: Path | None) -> Saved | Non
 def _bars(said: Journalled, book: Journal, path: Path | None, **how: str | None) -> pl.DataFrame:
     """Return the bars there are now, or those that the journal was begun after."""
     if path is not None:
-        from research.data.readers import read_bars
+        from research.data.source import bars_at
 
-        return read_bars(path, **how)  # type: ignore[arg-type]
+        return bars_at(path, said.ran.symbols, **how)  # type: ignore[arg-type]
     from research.data.sample import load_sample
 
     if said.source == "sample":

@@ -88,7 +88,7 @@ def _lacking(journal: Journal) -> str:
     return (
         f"{held} hold (an older onepath made it); fetch them with `python -m research fetch --symbols "
         f"{','.join(settings['symbols'])} --start {start} --interval {timeframe} --feed "
-        f"{settings.get('feed')} --out DIR` and give --bars DIR"
+        f"{settings.get('feed')}` and give the folder that it names with --bars"
     )
 
 

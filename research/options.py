@@ -69,7 +69,8 @@ class RunOptions:
     ] = None
     jobs: Annotated[int | None, _option("Cores; all by default. The result is the same.")] = None
     bars: Annotated[
-        Path | None, _option("CSV or Parquet of bars; the sample by default.", metavar="FILE")
+        Path | None,
+        _option("CSV or Parquet of bars, or a store's folder; the sample by default.", metavar="FILE"),
     ] = None
     interval: Annotated[
         str | None, _option("Length of intraday bars, like 1min or 1h.", metavar="LENGTH")
@@ -127,19 +128,22 @@ class RunOptions:
         return None
 
     def read(self) -> pl.DataFrame:
-        """Return the bars: the sample, or a file as its options say it is to be read.
+        """Return the bars: the sample, a store's, or a file's as its options say it is to be read.
 
         Raises
         ------
         BadValue
             Options of a file, and no file.
+        UnknownName, DataError
+            What cannot be read.
         """
         if self.bars is not None:
-            from research.data.readers import read_bars
+            from research.data.source import bars_at
 
             exchange = None if self.exchange.lower() == "none" else self.exchange
-            return read_bars(
+            return bars_at(
                 self.bars,
+                names(self.symbols),
                 on_bad=self.on_bad,
                 interval=self.interval,
                 exchange=exchange,

@@ -131,10 +131,11 @@ def _pass_time(fake: FakeAlpaca, clock: Pace, pause: float) -> None:
 def _bars(path: Path | None, symbols: list[str] | None) -> Any:
     import polars as pl
 
-    from research.data import load_sample, read_bars
+    from research.data import load_sample
+    from research.data.source import bars_at
     from research.errors import UnknownName
 
-    table = load_sample() if path is None else read_bars(path)
+    table = load_sample() if path is None else bars_at(path, symbols)
     known = table["symbol"].unique().to_list()
     for name in symbols or ():
         if name not in known:

@@ -7,6 +7,7 @@ import pytest
 
 from live.cli import app as runner
 from live.parity import app as parity
+from research.cli import app as research
 from research.console import run
 from research.data import load_sample
 from tests.fake_alpaca import FakeAlpaca, Settings
@@ -106,6 +107,22 @@ def test_a_journal_without_its_first_bars_says_which_they_are(fake, tmp_path, ca
     assert "begun after 1259 bars of the vendor's bars that it does not hold" in out
     # The sample's first session from the day on that --history says.
     assert "`python -m research fetch --symbols AAPL,IBM --start 2005-01-03 --interval 1Day --feed iex" in out
+
+
+def test_the_store_that_it_says_to_fetch_is_read(fake, tmp_path, capsys):
+    """An older journal: what the refusal says is done, word by word, and agrees."""
+    trade(fake, sessions=2)
+    change(journal(tmp_path), "DROP TABLE warmup")
+    capsys.readouterr()
+    said = told(capsys, tmp_path)[1]
+    words = said.partition("`python -m research ")[2].partition("`")[0].split()
+    folder = str(tmp_path / "bars")
+    assert run(research, [*words, "--host", fake.url, "--out", folder], name="research") == 0
+    assert f"wrote {folder}; use it with --bars {folder}" in capsys.readouterr().out
+    status, out = told(capsys, tmp_path, "--bars", folder)
+    assert status == 0
+    assert "all 6 decisions agree with the backtest, bit for bit" in out
+    assert "note" not in out
 
 
 def test_of_intraday_bars_the_days_before_a_run_are_named(fake, tmp_path, capsys):
