@@ -153,7 +153,26 @@ def read_models(folder: Path, expect: Mapping[str, Any]) -> Saved:
         raise ArtifactError(
             f"{folder}: the artifact holds no model; train one of a strategy that has a model"
         )
+    _require_features(folder, facts)
     return Saved(files, facts)
+
+
+def _require_features(folder: Path, facts: Mapping[str, Any]) -> None:
+    """Refuse models that were fitted to other features, or in another order, than a run would give them.
+
+    Settings may leave them to a default, and the default may change.
+    """
+    settings, fitted = learning_in(facts), facts.get("features")
+    read = [] if settings is None else list(settings.names)
+    if fitted == read:
+        return
+    told = fitted if isinstance(fitted, list) else []
+    differs = next((k for k, (was, now) in enumerate(zip(told, read, strict=False)) if was != now), None)
+    number = "" if differs is None else f": number {differs + 1} was {told[differs]}, is {read[differs]}"
+    raise ArtifactError(
+        f"{folder}: the models were fitted to {len(told)} features, a run would read {len(read)}{number}; "
+        "train it again"
+    )
 
 
 def learning_in(facts: Mapping[str, Any]) -> LearningSettings | None:

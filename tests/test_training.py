@@ -176,7 +176,7 @@ def test_a_model_without_the_closes_it_ended_with_is_refused(asked, trained, bar
     """Bars after it could only be adjusted by a guess."""
     engine, panel = trained
     saved = pack(engine)
-    facts = {**saved.facts, **TRAINING.expects(panel.symbols)}
+    facts = {**saved.facts, **TRAINING.expects(panel.symbols), "features": list(LEARNING.features or ())}
     promote(tmp_path, write_version(tmp_path, saved.files, facts))
     with pytest.raises(ArtifactError, match="must hold closes and factors of its last bar, 2005-06-30"):
         replace(asked, model=tmp_path).prepare(bars)
