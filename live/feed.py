@@ -1,7 +1,7 @@
 """Where the runner's bars come from, one instant at a time.
 
-In: a bar table (later: a vendor). Out: blocks of it, each holding the bars of one
-instant, oldest first.
+In: a bar table. Out: blocks of it, each holding the bars of one instant, oldest first. Bars of a vendor come
+by `live.arrivals`, which the trader asks and hands on one instant at a time.
 """
 
 from __future__ import annotations

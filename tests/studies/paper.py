@@ -5,8 +5,10 @@ and begun again at random instants, and its journal is held against `run_unified
 every score, signal, gate, intent, fill and equity, compared exactly. Out: how many of each, and how many
 differ.
 
-Protection rests at the kernel's own levels here, finer than cents; what a tick does to a fill is the broker's
-own business, and `live.parity` labels it. Slippage is the same on both sides, commission none, as at Alpaca.
+Protection rests at the kernel's own levels here, finer than cents (`exact_levels` patches the rounding away
+on both sides): what a tick does to a fill is the broker's own business, and `live.parity` labels it. Slippage
+is the same on both sides, commission none, as at Alpaca and by default at an account. Nothing is patched in
+`tests/live/test_parity_command.py`.
 """
 
 from __future__ import annotations
