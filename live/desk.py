@@ -7,7 +7,8 @@ and no more; what was done before shows in the tracks, so a restart goes on wher
 For each symbol, the first that applies:
 
 1. Its last order is in doubt, or somebody else's order is there: nothing but 2, until that is known.
-2. An exit rests that would trade more than is held: it is cancelled.
+2. An exit rests that would trade more than is held, or an entry whose open has passed: it is cancelled. What
+   such an entry executed anyway is to be closed (`live.lapses`).
 3. An exit is wanted and can be sent now: protection is cancelled; when that has ended, the exit is sent. One
    that ended unfilled is sent again after the next bar, under an id of that bar.
    Shares that nobody here can explain, and that are to be closed, go first and in the same way.
@@ -26,6 +27,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from live.coming import at_open, recalled
+from live.lapses import entering, kept_back, lapsed, late_wishes, queues
 from live.leaving import PURPOSE, again, bare, leaving, next_name, outgrown
 from live.levels import last_price_of, levels_of, protection_of
 from live.order_states import act
@@ -41,6 +43,8 @@ from live.transitions import Event as Happening
 from live.transitions import State
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from live.book import Book
     from live.journal import Journal
     from live.telling import Tell
@@ -77,7 +81,14 @@ class Desk:
 
     def serve(self, plan: Plan) -> None:
         """Do the next thing for each symbol."""
+        self.close_late(plan.now)
+        last = self._engine.last_bar
+        closes = None if last is None else utc_of(last)
         for symbol in self._engine.symbols:
+            for track in lapsed(self._tracks, self._book, symbol, closes, plan.schedule, plan.now):
+                name = track.order.client_id
+                self._tell("lapsing", f"entry {name} is cancelled: its open has passed", symbol)
+                self._cancel(track)
             shares = plan.positions.get(symbol, Decimal(0))
             if shares is not None:
                 for track in outgrown(self._tracks, symbol, shares):
@@ -127,6 +138,16 @@ class Desk:
         self._tell("unprotected", text, symbol)
         return text
 
+    def close_late(self, now: datetime) -> None:
+        """Write down that what entries executed after they had lapsed is to be closed.
+
+        Asked before a bar is taken, which books it, and after, since with that bar more entries lapse.
+        """
+        for wish in late_wishes(self._tracks, self._book, self._engine, now):
+            o = wish.order
+            text = f"order {wish.order_id} executed after it had lapsed: its {o.quantity:f} shares are closed"
+            self._tracks.put(wish, events=[Event("late entry", text, o.symbol)])
+
     # --- entries and exits ---------------------------------------------------------------------
 
     def _enter(self, order: Order, plan: Plan) -> None:
@@ -143,13 +164,18 @@ class Desk:
         tif = in_force(plan, quantity)
         if tif is None or not plan.entering:
             return
+        if tif == "day" and queues(plan.schedule, plan.now):
+            self._tell("late", f"entry {order.id}: it might come after the close, not sent", order.symbol)
+            return
         if order.symbol in plan.splits:
             text = f"entry {order.id}: {order.quantity:g} shares are {quantity:f} after the split of its open"
             self._tell("restated", text if quantity else f"{text}, nothing is sent", order.symbol)
         if not quantity:
             return
         want = Wanted(order.id, order.symbol, order.side, quantity, Purpose.ENTER, tif)
-        self._stands(order, self._market(want, order.id, plan))
+        kept = kept_back(self._tracks, order)
+        said = self._market(want, order.id, plan) if kept is None else self._sent(Sent(None, kept), want)
+        self._stands(order, said)
 
     def _leaves(self, symbol: str, orders: list[Order], plan: Plan) -> bool:
         """Close what is to be closed; True if nothing else is to be done for the symbol now."""
@@ -159,12 +185,15 @@ class Desk:
         wish = self._tracks.to_close(symbol)
         if wish is not None and held == 0:
             dropped = replace(wish, order=act(wish.order, Happening.WITHDRAWN).order)
-            event = Event("flat", "what nobody here could explain is closed", symbol)
+            what = "a lapsed entry had executed" if wish.order_id else "nobody here could explain"
+            event = Event("flat", f"what {what} is closed", symbol)
             self._tracks.put(dropped, events=[event])
             return False
         if held == 0:
             return False
         if wish is not None:
+            if entering(self._tracks, symbol):
+                return True  # against an order on the other side the broker takes none
             return self._leave(symbol, wish.order.client_id, Leg.FLATTEN, plan)[1]
         order = next((order for order in orders if order.leg is Leg.EXIT), None)
         if order is None:

@@ -27,7 +27,7 @@ from research.errors import Unreachable
 if TYPE_CHECKING:
     from live.book import Book
 
-__all__ = ["adopted", "splits_of", "stray", "to_close", "withdrawn"]
+__all__ = ["adopted", "splits_of", "stray", "to_close", "wish_to_close", "withdrawn"]
 
 _PARTS: Final = 20  # of a share, at most, in a split
 _LEG_OF_PURPOSE: Final = {Leg.ENTRY: Purpose.ENTER, Leg.EXIT: Purpose.EXIT, Leg.FLATTEN: Purpose.FLATTEN}
@@ -102,22 +102,39 @@ def to_close(tracks: Tracks, book: Book, found: Reconciled, now: datetime) -> li
     A drift is found once, since its shares are taken over; its order may have to wait for the market, or for
     protection to end. So the wish is written in the same transaction, and the desk serves it.
     """
-    wishes = []
-    for symbol, shares in found.flatten.items():
-        if tracks.to_close(symbol) is None:
-            # Its orders bear the bar's own instant.
-            instant = np.datetime64(now.astimezone(UTC).replace(tzinfo=None), "us") + 1
-            while (name := book.id_of(symbol, instant, Leg.FLATTEN)) in tracks.orders:
-                instant += 2
-            order = Tracked(name, symbol, 1 if shares > 0 else -1, abs(shares))
-            wishes.append(Track(order, "", Purpose.FLATTEN, {}, now))
-    return wishes
+    return [
+        wish_to_close(tracks, book, symbol, shares, now)
+        for symbol, shares in found.flatten.items()
+        if tracks.to_close(symbol) is None
+    ]
+
+
+def wish_to_close(
+    tracks: Tracks, book: Book, symbol: str, shares: Decimal, now: datetime, order_id: str = ""
+) -> Track:
+    """Return a new wish to trade the shares, signed, that close a symbol.
+
+    Parameters
+    ----------
+    order_id : str
+        The order whose shares are not wanted; "" if nobody knows whose they are.
+    """
+    # Its orders bear the bar's own instant.
+    instant = np.datetime64(now.astimezone(UTC).replace(tzinfo=None), "us") + 1
+    while (name := book.id_of(symbol, instant, Leg.FLATTEN)) in tracks.orders:
+        instant += 2
+    order = Tracked(name, symbol, 1 if shares > 0 else -1, abs(shares))
+    return Track(order, order_id, Purpose.FLATTEN, {}, now)
 
 
 def withdrawn(tracks: Tracks, symbols: Set[str]) -> list[Track]:
-    """Return the wishes of `to_close` that still stand, as withdrawn: shares are not closed any more."""
+    """Return the wishes of `to_close` that still stand, as withdrawn: shares are not closed any more.
+
+    What is known to come from an order that had lapsed is closed whatever becomes of the unknown.
+    """
     wishes = [wish for symbol in sorted(symbols) if (wish := tracks.to_close(symbol)) is not None]
-    return [replace(wish, order=act(wish.order, Happening.WITHDRAWN).order) for wish in wishes]
+    unknown = [wish for wish in wishes if not wish.order_id]
+    return [replace(wish, order=act(wish.order, Happening.WITHDRAWN).order) for wish in unknown]
 
 
 def adopted(tracks: Tracks, found: Reconciled, done: Sequence[Done], now: datetime) -> list[Done]:

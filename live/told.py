@@ -23,7 +23,7 @@ from research.kernels import account as ac
 
 if TYPE_CHECKING:
     from live.journal import Write
-    from live.tracks import Done, Tracks
+    from live.tracks import Done, Track, Tracks
     from research.data.panel import Panel
     from research.execution import Execution
 
@@ -85,8 +85,9 @@ class ToldBroker:
             if reason:
                 told[k, bk.T_CLOSED_REASON] = reason
         for (k, column), all_done in by_column.items():
-            shares, price = _average(all_done)
             signed = float(sum(d.side * d.quantity for d in all_done))
+            both = column != bk.T_CLOSED and len({d.side for d in all_done}) > 1
+            shares, price = _average(_netted(all_done, account) if both else all_done)
             told[k, column] = float(shares) if column == bk.T_CLOSED else signed
             told[k, bk.T_CLOSED_PRICE if column == bk.T_CLOSED else column + 1] = float(price)
         return told
@@ -100,7 +101,7 @@ class ToldBroker:
         if track is None or track.purpose is Purpose.FLATTEN:
             return bk.T_ADOPTED, 0.0
         if track.purpose is Purpose.ENTER:
-            return bk.T_ENTERED, 0.0
+            return (bk.T_ENTERED if self._awaited(track, account, k) else bk.T_ADOPTED), 0.0
         # Protection may close, in the entry's own bar, what the account does not hold yet.
         entering = account.pending[k, ac.Q_QTY] * done.side < 0.0
         if not (closes or entering):
@@ -114,6 +115,26 @@ class ToldBroker:
         if closes and math.isnan(level):
             return bk.T_ADOPTED, 0.0
         return bk.T_CLOSED, ac.TARGET if aimed else ac.STOP
+
+    def _awaited(self, track: Track, account: ac.Account, k: int) -> bool:
+        """Say whether no other entry waits than that which an order was sent for, which may have lapsed."""
+        if account.pending[k, ac.Q_QTY] == 0.0:
+            return True
+        rows = self.tracks.journal.rows("SELECT bar FROM orders WHERE id = ?", track.order_id)
+        return not rows or bool(rows[0][0] == account.pending[k, ac.Q_DECIDED])
+
+
+def _netted(done: Sequence[Done], account: ac.Account) -> Sequence[Done]:
+    """Return the executions of the side of which more was done; what both cost beyond the net is paid here.
+
+    Shares that came and went within the bar leave none to book, but not the cash that they cost.
+    """
+    net = sum((d.side * d.quantity for d in done), Decimal(0))
+    side = 1 if net >= 0 else -1
+    kept = [d for d in done if d.side == side]
+    cost = sum((d.side * d.quantity * d.price for d in done), Decimal(0))
+    account.totals[ac.A_CASH] -= float(cost - net * _average(kept)[1])
+    return kept
 
 
 def _average(done: Sequence[Done]) -> tuple[Decimal, Decimal]:

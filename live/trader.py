@@ -198,6 +198,7 @@ class Trader:
         for symbol in (s for s, asset in self._assets.items() if not (asset.active and asset.tradable)):
             self._voice.tell("not tradable", f"the broker takes no order of {symbol} today", symbol)
         picture = self._world.look(clock, now, self._splits, last_bar=last)
+        self._desk.close_late(clock.now)
         for finding in picture.findings:
             if finding.act in {Act.NOTE, Act.ASK, Act.LOCK, Act.HALT}:
                 self._voice.tell(str(finding.kind), f"{finding.text} ({finding.act})", finding.symbol)

@@ -96,6 +96,7 @@ class Run:
         for _ in range(3):
             self.fake.advance(seconds=25)
             self._look()
+        self._look()  # the tape is over, an entry that waited is cancelled: that it has gone is seen now
         self.judge.at_rest(self.process.tracks, self.process.held())
 
     def _instants(self, close: datetime) -> list[datetime]:
