@@ -187,10 +187,6 @@ class AlpacaAccount:
             return self._known(client_id, fields, reply)
         return self._said(reply, client_id)
 
-    def replace(self, broker_id: str, fields: Mapping[str, object]) -> Said:
-        """Change an order's quantity or levels, once; the answer is the order that takes its place."""
-        return self._said(self._line.write("PATCH", f"/orders/{quote(broker_id, safe='')}", fields), None)
-
     def cancel(self, broker_id: str) -> Said:
         """Ask for an order's end, once; that it has ended is known from the order alone."""
         reply = self._line.write("DELETE", f"/orders/{quote(broker_id, safe='')}", None, urgent=True)
@@ -198,13 +194,13 @@ class AlpacaAccount:
 
     # -------------------------------------------------------------------------------------------
 
-    def _said(self, reply: Reply, client_id: str | None) -> Said:
+    def _said(self, reply: Reply, client_id: str) -> Said:
         if not reply.good:
             return _unanswered(reply)
         order = order_of(reply.body)
-        if not order.id or (client_id is not None and order.client_id != client_id):
+        if not order.id or order.client_id != client_id:
             told = f"the answer tells of {order.client_id or 'no order'}"
-            return Said(Outcome.UNKNOWN, None, f"{told}, not of {client_id or 'the one that was changed'}")
+            return Said(Outcome.UNKNOWN, None, f"{told}, not of {client_id}")
         return Said(Outcome.ACCEPTED, order)
 
     def _known(self, client_id: str, fields: Mapping[str, object], reply: Reply) -> Said:

@@ -116,7 +116,7 @@ class Talk:
 
         Parameters
         ----------
-        method : {"GET", "POST", "PATCH", "DELETE"}
+        method : {"GET", "POST", "DELETE"}
         path : str
             Below the API's version, such as "/orders".
         data : mapping, optional

@@ -149,13 +149,6 @@ def sound_submit(found, place, new):
     return found.outcome is Outcome.ACCEPTED and named and faithful(found.order, true, new)
 
 
-def sound_replace(found, place, new):
-    true = order_of(truth().replaced)
-    return found.outcome is Outcome.UNKNOWN or (
-        found.outcome is Outcome.ACCEPTED and bool(found.order.id) and faithful(found.order, true, new)
-    )
-
-
 ROUTES = {
     "account": (lambda a: a.account(), sound_account),
     "clock": (lambda a: a.clock(), sound_clock),
@@ -167,13 +160,11 @@ ROUTES = {
     "part": (lambda a: a.order("PP-part"), sound_report("part")),
     "oco": (lambda a: a.order("PP-oco"), sound_report("oco")),
     "submitted": (lambda a: a.submit(BUY), sound_submit),
-    "replaced": (lambda a: a.replace("an-id", {"limit_price": "41"}), sound_replace),
 }  # fmt: skip
 OVER_SOCKETS = {
     "account": "GET /v2/account", "clock": "GET /v2/clock", "calendar": "GET /v2/calendar",
     "asset": "GET /v2/assets/AAA", "orders": "GET /v2/orders", "positions": "GET /v2/positions",
     "part": "GET /v2/orders:by_client_order_id", "submitted": "POST /v2/orders",
-    "replaced": "PATCH /v2/orders/an-id",
 }  # fmt: skip
 
 
@@ -225,7 +216,7 @@ def test_an_answer_that_is_something_else_is_no_answer(route):
             found = ask(account_with(body))
         except Unreachable:
             continue
-        assert route in {"submitted", "replaced"}, f"{told((), new)}: {found}"
+        assert route == "submitted", f"{told((), new)}: {found}"
         assert found.outcome is Outcome.UNKNOWN, told((), new)
 
 

@@ -16,8 +16,7 @@ ROOT = Path(__file__).parents[2]
 
 # What may name a link, beside its own class: file to the functions in it.
 SUBMIT = {"live/sending.py": {"send_admitted"}}
-REPLACE = {"live/sending.py": {"send_admitted", "replace_admitted"}}
-WRITE = {"live/alpaca.py": {"AlpacaAccount.submit", "AlpacaAccount.replace", "AlpacaAccount.cancel"}}
+WRITE = {"live/alpaca.py": {"AlpacaAccount.submit", "AlpacaAccount.cancel"}}
 ASK = {"live/line.py": {"Line.read", "Line.write"}}
 REQUEST = {"live/talk.py": {"Talk._one"}}
 # Modules that reach a network, and who may import them. Addresses (urllib.parse) are text.
@@ -94,7 +93,7 @@ def faults(file: str, source: str) -> list[str]:
         on_account, on_line = "account" in of.casefold(), "line" in of.casefold()
         wrong = (
             (name == "submit" and (ours or on_account) and not is_allowed(SUBMIT, file, function))
-            or (name == "replace" and on_account and not is_allowed(REPLACE, file, function))
+            or (name == "replace" and on_account)
             or (name == "write" and (ours or on_line) and not is_allowed(WRITE, file, function))
             or (name == "_request" and not is_allowed(REQUEST, file, function))
             or (name in {"post", "patch"} and of != "self")
@@ -164,8 +163,8 @@ def test_what_places_orders_takes_only_what_the_door_let_pass():
 
 def test_each_link_says_one_thing_to_the_next():
     said = {name: methods(function_of("live/alpaca.py", f"AlpacaAccount.{name}"), "write") for name in
-            ("submit", "replace", "cancel")}  # fmt: skip
-    assert said == {"submit": ["'POST'"], "replace": ["'PATCH'"], "cancel": ["'DELETE'"]}
+            ("submit", "cancel")}  # fmt: skip
+    assert said == {"submit": ["'POST'"], "cancel": ["'DELETE'"]}
     assert methods(function_of("live/line.py", "Line.read"), "ask") == ["'GET'"]
     assert methods(function_of("live/line.py", "Line.write"), "ask") == ["method"]
     assert methods(function_of("live/talk.py", "Talk._one"), "_request") == ["method"]

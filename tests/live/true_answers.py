@@ -67,9 +67,6 @@ def truth():
             oco=oco,
             submitted=session.post(fake.url + "/v2/orders", json=BUY, timeout=5).json(),
         )
-        change = {"limit_price": "41", "client_order_id": "PP-changed"}
-        new = answers.submitted["id"]
-        answers.replaced = session.patch(f"{fake.url}/v2/orders/{new}", json=change, timeout=5).json()
         fake.advance_to(at(1))
         answers.bars = get(bars)
         fake.exchange.tape.actions += [Action("AAA", SPLIT, split=2.0), Action("BBB", SPLIT, split=0.1)]
