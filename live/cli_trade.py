@@ -6,47 +6,42 @@ In: options. Out: the account's journal, a line for each thing that must not pas
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING, Final
 
 import typer
 
 from live.allowed import said_limits
+from live.beginning import begin_with, first_day
 from live.costs import at_account, costs_said
 from live.findings import Act, Policy
-from live.home import LIMITS, home_of, only_one
+from live.home import LIMITS, only_one
+from live.identity import settle
 from live.keys import access, limits_told, settings_file
 from live.killing import heard_kill
 from live.limits import Limits
-from live.line import Line
-from live.pace import Pace
+from live.lines import Lines
 from live.rows import Event
-from live.schedule import LENGTHS, Hours, Schedule, sessions_of
+from live.schedule import LENGTHS, Hours, Schedule
 from live.streams import TradeHints
-from live.warmup import HISTORY_DAYS
-from research.errors import BadValue, UnknownName, Unreachable
+from live.vendor import FEEDS
+from research.errors import BadValue, UnknownName
 
 if TYPE_CHECKING:
-    import polars as pl
-
     from live.alpaca import BrokerClock
     from live.keys import Access
     from live.opening import Opened
     from live.risk_context import Rules
     from live.trader import Trader
     from research.options import RunOptions
-    from research.request import Request
 
 __all__ = ["Wish", "trade"]
 
 _DRIFT: Final = {"halt": Act.HALT, "adopt": Act.ADOPT, "flatten": Act.FLATTEN}
-_LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 # What comes with every order that goes well; --quiet leaves it to the journal.
 _ROUTINE: Final = frozenset({"continued", "sent", "order", "executed"})
 _FILE_ONLY: Final = ("start", "end", "bars", "interval", "exchange", "timezone", "on_bad", "train_fraction")
@@ -86,17 +81,22 @@ def trade(asked: RunOptions, wish: Wish, stopped: Callable[[], str | None]) -> N
     asked = at_account(asked)
     known = access(live=wish.live, host=wish.host)
     said = said_limits(limits_told(), settings_file())
-    home = home_of(known)
+    lines = Lines(known)
+    home, moved = settle(known, lines.account.account())
     path = wish.journal or home / f"{asked.strategy}.sqlite"
     with only_one(home), Limits.at(home / LIMITS) as limits, heard_kill() as kill:
-        opened = _opened(asked, wish, known, limits, home, path)
+        if moved:
+            typer.echo(f"account   {moved}")
+        opened = _opened(asked, wish, known, lines, limits, home, path)
+        if moved:
+            opened.journal.tell(Event("account", moved))
         hints = TradeHints(known, lambda text: opened.journal.tell(Event("stream", text)))
         try:
             say = _Say(opened, quiet=wish.quiet)
             rules, held = put_in_force(
                 opened, limits, said, timeframe=wish.timeframe, allow_short=asked.allow_short
             )
-            trader = _trader(opened, rules, wish, known, home, limits, kill)
+            trader = _trader(opened, rules, wish, known, lines, home, limits, kill)
             say.begun(path, held)
             if not wish.once:
                 hints.start()
@@ -135,16 +135,21 @@ def _require(asked: RunOptions, wish: Wish) -> None:
         raise UnknownName("timeframe", wish.timeframe, LENGTHS)
     if wish.drift not in _DRIFT:
         raise UnknownName("drift policy", wish.drift, _DRIFT)
+    if wish.feed not in FEEDS:
+        raise UnknownName("feed", wish.feed, FEEDS)
+    first_day(wish.history)
 
 
-def _opened(asked: RunOptions, wish: Wish, known: Access, limits: Limits, home: Path, path: Path) -> Opened:
+def _opened(
+    asked: RunOptions, wish: Wish, known: Access, lines: Lines, limits: Limits, home: Path, path: Path
+) -> Opened:
     """Begin the journal, or take it up."""
     from live.opening import open_account
 
     request = asked.request()
     return open_account(
         request,
-        lambda: _begin(request, wish, known, limits),
+        lambda: begin_with(request, lines, limits, wish.timeframe, wish.feed, wish.history),
         path,
         mode="live" if known.live else "paper",
         prefix=known.prefix,
@@ -154,85 +159,21 @@ def _opened(asked: RunOptions, wish: Wish, known: Access, limits: Limits, home: 
     )
 
 
-def _require_tradable(symbols: Any, known: Access) -> None:
-    """Refuse symbols that the broker does not know or does not trade."""
-    from live.account_payloads import asset_of
-    from live.alpaca import AlpacaAccount
-
-    account = AlpacaAccount(_line(known, trading=True))
-    for symbol in symbols:
-        found = account.asset(symbol)
-        if found is None:
-            raise BadValue(f"symbol {symbol} is not known to the broker; see the list of its assets")
-        asset = asset_of(found)
-        if not (asset.active and asset.tradable):
-            raise BadValue(f"symbol {symbol} cannot be traded at the broker now; leave it out")
-
-
-def _begin(request: Request, wish: Wish, known: Access, limits: Limits) -> pl.DataFrame:
-    """Return the bars that a new journal begins with, of a run that the account can pay for."""
-    from live.account_payloads import account_of
-    from live.alpaca import AlpacaAccount
-
-    # A journal that exists goes on with a symbol that is halted: the stops of the others are moved.
-    _require_tradable(request.symbols or (), known)
-    equity = account_of(AlpacaAccount(_line(known, trading=True)).account()).equity
-    if equity is None:
-        raise Unreachable("the broker does not say what the account's equity is; try again later")
-    if request.initial_capital > equity:
-        raise BadValue(
-            f"--capital must be at most the account's equity, was {request.initial_capital:g} of "
-            f"{equity:.2f} USD; give --capital {math.floor(equity)} or less"
-        )
-    limits.seen(equity)
-    return _history(request.symbols or (), wish, known)
-
-
-def _history(symbols: Any, wish: Wish, known: Access) -> pl.DataFrame:
-    """Return the complete bars before the run."""
-    from live.alpaca import AlpacaAccount
-    from live.vendor import fetch
-
-    account = AlpacaAccount(_line(known, trading=True))
-    now = account.clock().now
-    try:
-        first = (
-            (now - timedelta(days=HISTORY_DAYS[wish.timeframe])).date()
-            if wish.history is None
-            else date.fromisoformat(wish.history)
-        )
-    except ValueError:
-        raise BadValue(f"--history must be a day like 2016-01-04, was {wish.history!r}") from None
-    hours = None if LENGTHS[wish.timeframe] is None else sessions_of(account, first, now.date())
-    told = fetch(
-        _line(known, trading=False), symbols, first, now, interval=wish.timeframe, feed=wish.feed, hours=hours
-    )
-    if told.missing:
-        raise BadValue(
-            f"symbols {', '.join(told.missing)} must have bars since {first}, the vendor has none; "
-            "leave them out"
-        )
-    return told.bars
-
-
 def _trader(
     opened: Opened,
     rules: Rules,
     wish: Wish,
     known: Access,
+    lines: Lines,
     home: Path,
     limits: Limits,
     kill: Callable[[], str | None],
 ) -> Trader:
     from live.actions import splits_on
-    from live.alpaca import AlpacaAccount
     from live.arrivals import Arrivals
-    from live.talk import actions_talk
     from live.trader import Habits, Trader
 
-    actions = Line(actions_talk(known), _pace(known))
-    host = urlsplit(known.trading).hostname or ""
-    local = host in _LOOPBACK
+    host, local = lines.host, lines.local
     limits.at_broker(None)
 
     def played(broker: BrokerClock) -> datetime:
@@ -243,9 +184,9 @@ def _trader(
     hosts = {**rules.hosts, **({"paper": frozenset({host})} if local else {})}
     return Trader(
         opened.runner,
-        AlpacaAccount(_line(known, trading=True)),
+        lines.account,
         Arrivals(
-            _line(known, trading=False),
+            lines.data,
             opened.runner.engine.symbols,
             wish.timeframe,
             wish.feed,
@@ -265,7 +206,7 @@ def _trader(
         clock=played if local else (lambda broker: datetime.now(UTC)),
         published=None if local else _published(wish.timeframe),
         kill=kill,
-        splits=lambda day: splits_on(actions, opened.runner.engine.symbols, day),
+        splits=lambda day: splits_on(lines.actions, opened.runner.engine.symbols, day),
     )
 
 
@@ -280,19 +221,6 @@ def _published(timeframe: str) -> Schedule:
     pairs = zip(known.opens[recent].tolist(), known.closes[recent].tolist(), strict=True)
     hours = [Hours(o.replace(tzinfo=UTC), c.replace(tzinfo=UTC)) for o, c in pairs]
     return Schedule(hours, LENGTHS[timeframe])
-
-
-def _line(known: Access, *, trading: bool) -> Line:
-    """Return a line to one of the hosts."""
-    from live.talk import data_talk, trading_talk
-
-    return Line((trading_talk if trading else data_talk)(known), _pace(known))
-
-
-def _pace(known: Access) -> Pace:
-    """Return our own rate limit; a broker on this machine has none to keep."""
-    local = urlsplit(known.trading).hostname in _LOOPBACK
-    return Pace(per_minute=10**6, reserve=0) if local else Pace()
 
 
 def _wait(seconds: float, woken: Callable[[], bool]) -> None:

@@ -1,14 +1,16 @@
 """Where the files of an account at the broker lie, and that one process at a time trades it.
 
 In: who we are at the broker. Out: the account's folder: journals, limits, the lock, and the file whose
-presence is the kill switch. The folder's name comes from the key id alone, so that it is found with no
-network at all, and by every command alike.
+presence is the kill switch. The folder is found by the key id alone, with no network at all, and by every
+command alike: its name is a hash of the first key that opened the account, and a later key of the same
+account leads to it (`live.identity`).
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,11 +24,12 @@ from research.errors import BadValue, OutputError
 if TYPE_CHECKING:
     from live.keys import Access
 
-__all__ = ["KILL_FILE", "LIMITS", "home_of", "only_one"]
+__all__ = ["KILL_FILE", "LIMITS", "home_of", "only_one", "pointer_of"]
 
 LIMITS: Final = "limits.sqlite"
 KILL_FILE: Final = "KILL"
 _LOCK: Final = "lock"
+_NAME: Final = re.compile(r"(paper|live)-[0-9a-f]{12}")
 
 
 def home_of(access: Access) -> Path:
@@ -35,18 +38,27 @@ def home_of(access: Access) -> Path:
     Parameters
     ----------
     access : Access
-        Its key id, hashed, and its mode are the folder's name. ``ONEPATH_HOME`` in the environment moves
-        the folder above it.
+        Its key id, hashed, and its mode are the folder's name, or lead to it. ``ONEPATH_HOME`` in the
+        environment moves the folder above it.
 
     Raises
     ------
     OutputError
-        It cannot be made.
+        It cannot be made, or where the key leads cannot be read.
     """
-    chosen = os.environ.get("ONEPATH_HOME")
-    base = Path(chosen) if chosen else platformdirs.user_state_path("onepath", appauthor=False)
-    digest = hashlib.sha256(access.key.get_secret_value().encode()).hexdigest()[:12]
-    home = base / "accounts" / f"{'live' if access.live else 'paper'}-{digest}"
+    pointer = pointer_of(access)
+    name = pointer.name
+    try:
+        if pointer.exists():
+            name = pointer.read_text(encoding="utf-8", errors="replace").strip()
+            if not _NAME.fullmatch(name) or name.partition("-")[0] != pointer.name.partition("-")[0]:
+                raise OutputError(
+                    f"file {pointer} must name a folder of {pointer.parent.parent}, was {name[:40]!r}; "
+                    "write its name into it"
+                )
+    except OSError as problem:
+        raise OutputError(f"file {pointer} cannot be read ({problem.strerror})") from problem
+    home = pointer.parent.parent / name
     try:
         home.mkdir(parents=True, exist_ok=True, mode=0o700)
     except OSError as problem:
@@ -55,6 +67,14 @@ def home_of(access: Access) -> Path:
             "written"
         ) from problem
     return home
+
+
+def pointer_of(access: Access) -> Path:
+    """Return the file that leads from a key to a folder with another key's name; mostly there is none."""
+    chosen = os.environ.get("ONEPATH_HOME")
+    base = Path(chosen) if chosen else platformdirs.user_state_path("onepath", appauthor=False)
+    digest = hashlib.sha256(access.key.get_secret_value().encode()).hexdigest()[:12]
+    return base / "accounts" / "keys" / f"{'live' if access.live else 'paper'}-{digest}"
 
 
 @contextmanager

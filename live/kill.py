@@ -18,9 +18,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from research.console import run
-from research.errors import BadValue, KeysRefused, OutputError, UsageError
+from research.errors import BadValue, KeysRefused, OnepathError, OutputError, UsageError
 
 if TYPE_CHECKING:
+    from live.alpaca import AlpacaAccount
     from live.keys import Access
     from live.payloads import BrokerPosition
 
@@ -142,6 +143,7 @@ def _wind_down(who: Access, since: datetime, *, flatten: bool, others: bool, pat
     winding = Winding(account, who.prefix, _say, closing, others=others, patience=patience)
     try:
         left = winding.run()
+        _latch_account(who, account)
     except KeysRefused as problem:
         left = [str(problem)]
     finally:
@@ -156,6 +158,21 @@ def _wind_down(who: Access, since: datetime, *, flatten: bool, others: bool, pat
         what = "no order is open" if others else "no order of ours is open"
         _say("confirmed", f"{what}{', nothing is held' if flatten else ''}")
     return left
+
+
+def _latch_account(who: Access, account: AlpacaAccount) -> None:
+    """Let the latch hold in the account's own folder, if these keys are new and other ones traded it."""
+    from live.identity import settle
+
+    try:
+        note = settle(who, account.account()).note
+    except KeysRefused:
+        raise
+    except OnepathError as problem:
+        _say("NOT", f"known whether other keys traded this account: {problem}")
+        return
+    if note:
+        _say("account", note)
 
 
 def _in_words(position: BrokerPosition) -> str:

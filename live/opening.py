@@ -14,7 +14,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from live.continuation import require_settings, settings_of
 from live.feed import ReplayFeed
@@ -43,6 +43,9 @@ if TYPE_CHECKING:
     from research.request import Request
 
 __all__ = ["Opened", "open_account"]
+
+
+_PROTECTION: Final = ("stop", "stop_atr", "target", "target_atr", "trail", "trail_atr")
 
 
 class Opened:
@@ -96,7 +99,10 @@ def open_account(
     OutputError
         The journal cannot be written.
     """
-    refuse_fractions(fractional=request.execution.fractional, protected=True)
+    params = request.resolve(len(request.symbols or ()))
+    refuse_fractions(
+        fractional=request.execution.fractional, protected=any(params[name] for name in _PROTECTION)
+    )
     book = Journal.at(journal, connect)
     continued = not book.is_new
     try:

@@ -19,7 +19,8 @@ from live.risk_context import Session
 from research.errors import Unreachable
 
 if TYPE_CHECKING:
-    from live.alpaca import AlpacaAccount, BrokerClock
+    from live.alpaca import BrokerClock
+    from live.line import Line
 
 __all__ = ["EASTERN", "HALF_HOUR", "LENGTHS", "Hours", "Schedule", "last_close", "sessions_of"]
 
@@ -58,15 +59,16 @@ def last_close(hours: Hours, length: timedelta | None) -> datetime:
     return hours.open + (hours.close - hours.open) // part * part
 
 
-def sessions_of(account: AlpacaAccount, first: date, last: date) -> list[Hours]:
-    """Return the broker's sessions from a day to a day.
+def sessions_of(trading: Line, first: date, last: date) -> list[Hours]:
+    """Ask the trading host for its sessions from a day to a day.
 
     Raises
     ------
     Unreachable
         As `Schedule.of`.
     """
-    return Schedule.of(account.calendar(first, last), None).hours
+    found = trading.read("/calendar", {"start": first.isoformat(), "end": last.isoformat()})
+    return Schedule.of(found if isinstance(found, list) else [{}], None).hours
 
 
 class Schedule:

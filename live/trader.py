@@ -121,7 +121,8 @@ class Trader:
         self._switch = Switch(account, limits, tracks, runner.broker.prefix, self._voice.tell)
         self._schedule: Schedule | None = None
         self._assets: dict[str, Asset] = {}
-        self._asked_on = ""
+        self._asked_on, self._assets_of = "", ""
+        self._unasked: list[str] = []
         self._losses = Losses(limits, runner.journal, self._voice.tell)
         self._quotes = Quotes(runner.journal)
         self._taking = Taking(runner, arrivals, habits, self._voice.tell)
@@ -223,7 +224,11 @@ class Trader:
             first = (clock.now - _DAYS if last is None else min(clock.now, last) - LOOK_BACK - _DAYS).date()
             rows = self._account.calendar(first, (clock.now + _DAYS).date())
             self._schedule = Schedule.of(rows, LENGTHS[self.habits.timeframe])
-            self._assets = {s: asset_of(self._account.asset(s)) for s in self.runner.engine.symbols}
+            if today != self._assets_of:
+                self._assets_of, self._unasked = today, list(self.runner.engine.symbols)
+            while self._unasked:  # what our rate limit breaks off goes on from here
+                self._assets[self._unasked[0]] = asset_of(self._account.asset(self._unasked[0]))
+                del self._unasked[0]
             self._voice.beat()  # that line is none of the two that do so
             self._splits = dict(self._coming.begin(day))
             self._asked_on = today

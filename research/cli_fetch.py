@@ -109,7 +109,6 @@ def _hours(
     DataError
         A store with bars that are of no session: those to come would not be of their kind.
     """
-    from live.alpaca import AlpacaAccount
     from live.schedule import LENGTHS, sessions_of
     from live.session_bars import in_sessions
 
@@ -121,7 +120,7 @@ def _hours(
     ]
     begins = [bars["bar_close"].dt.date().min() for bars in stored]
     earliest = min([first, *(day for day in begins if isinstance(day, date))])
-    hours = sessions_of(AlpacaAccount(line), earliest, datetime.now(UTC).date())
+    hours = sessions_of(line, earliest, datetime.now(UTC).date())
     for bars in stored:
         astray = bars.filter(~in_sessions(bars["bar_close"], hours, length))
         if astray.height:

@@ -115,10 +115,9 @@ class Process:
         trading, data = (
             Line(talk(self.known, 60.0), Pace(10**6, 0), 120.0) for talk in (trading_talk, data_talk)
         )
-        account = AlpacaAccount(trading)
-        now = account.clock().now
+        now = AlpacaAccount(trading).clock().now
         first, frame = date(2021, 1, 1), self.habits.timeframe
-        hours = sessions_of(account, first, now.date())
+        hours = sessions_of(trading, first, now.date())
         return fetch(data, SYMBOLS, first, now, interval=frame, hours=hours).bars
 
     def again(self) -> None:

@@ -55,6 +55,7 @@ REFUSALS = {
     "a symbol that is halted for good": (["IBM"], inactive, "symbol IBM cannot be traded at the broker now"),
     "a symbol without bars": (["IBM"], unlisted, "symbols IBM must have bars since 2000-01-04"),
     "a day that is none": (["IBM", "--history", "spring"], None, "--history must be a day like 2016-01-04"),
+    "a feed": (["IBM", "--feed", "bloomberg"], None, "unknown feed 'bloomberg'"),
     "a bar's length": (["IBM", "--timeframe", "2Min"], None, "unknown timeframe '2Min'"),
     "a policy": (["IBM", "--drift", "ignore"], None, "unknown drift policy 'ignore'"),
 }
@@ -94,6 +95,22 @@ def test_a_signal_ends_a_run_between_looks_and_the_next_one_goes_on(fake, asked,
     status, out, err = asked("--symbols", "AAPL,IBM", "--once")
     assert (status, err) == (0, [])
     assert "goes on after" in out[0]
+
+
+@pytest.mark.parametrize("bad", [("--feed", "bloomberg"), ("--history", "spring")])
+def test_what_only_a_new_journal_needs_is_looked_at_by_one_that_goes_on_too(asked, bad):
+    assert asked("--symbols", "IBM", "--once")[0] == 0
+    status, _, err = asked("--symbols", "IBM", "--once", *bad)
+    assert (status, len(err)) == (2, 1)
+
+
+@pytest.mark.parametrize(("stop", "status"), [("0", 0), ("0.05", 2)])
+def test_fractions_of_a_share_go_without_stops_and_targets(asked, stop, status):
+    """The remedy that the refusal names is one."""
+    words = ("--symbols", "IBM", "--once", "--fractional", "--param", f"stop={stop}")
+    found, _, err = asked(*words)
+    assert found == status, err
+    assert not err or "switch fractional off, or the strategy's stop, target and trail" in err[0]
 
 
 def test_a_quiet_run_says_nothing_of_itself(asked):

@@ -218,3 +218,14 @@ def test_a_corrected_bar_is_told_and_changes_nothing(fake, floor):
     assert all(text.startswith("bar of 2010-01-05 21:00 UTC: volume 123, now ") for (text,) in found)
     taken = floor.rows("SELECT volume FROM bars WHERE symbol = 'IBM' ORDER BY bar")
     assert taken[-2:] == [(123.0,), (123.0,)]
+
+
+def test_assets_that_were_not_reached_are_asked_for_at_the_next_look_and_no_others(floor, fake):
+    """Of more symbols than our rate limit allows in a minute, none would ever trade otherwise."""
+    fake.fault("GET /v2/assets/IBM", "403", times=1)
+    floor.tick(times=2)
+    asked = [call.path.rpartition("/")[2] for call in fake.log.calls if "/assets/" in call.path]
+    assert asked == ["AAPL", "GOOG", "IBM", "IBM", "MSFT"]
+    assert len(told(floor, "unreachable")) == 1
+    floor.tick("2010-01-05T00:30")
+    assert len(fake.orders()) == len(SYMBOLS)

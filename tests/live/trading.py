@@ -97,8 +97,8 @@ class Floor:
 
     def fetched(self) -> pl.DataFrame:
         """Return every complete bar that the fake gives."""
-        now, account = self.fake.now, AlpacaAccount(self.lines[0])
-        hours = None if self.timeframe == "1Day" else sessions_of(account, self.start, now.date())
+        now = self.fake.now
+        hours = None if self.timeframe == "1Day" else sessions_of(self.lines[0], self.start, now.date())
         frame, symbols = self.timeframe, self.request.symbols
         return fetch(self.lines[1], symbols, self.start, now, interval=frame, hours=hours).bars
 
