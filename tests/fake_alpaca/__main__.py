@@ -59,6 +59,9 @@ def serve(
     margin: Annotated[
         float, typer.Option(min=1.0, help="Buying power over equity; above 1 may short.")
     ] = 1.0,
+    extended: Annotated[
+        bool, typer.Option("--extended", help="Show intraday bars outside the sessions too.")
+    ] = False,
     keys: Annotated[
         str | None, typer.Option(help="The one good pair, ID:SECRET; any pair by default.", metavar="PAIR")
     ] = None,
@@ -83,6 +86,7 @@ def serve(
         multiplier=margin,
         keys=_pair(keys),
         rate_limit=limit,
+        extended=extended,
     )
     table = _bars(bars, names(symbols))
     fake = FakeAlpaca(
