@@ -198,11 +198,12 @@ def _bars(said: Journalled, book: Journal, path: Path | None, **how: str | None)
 
     if said.source == "sample":
         return load_sample()
-    if said.first:
-        from live.warmup import kept_bars
+    from live.warmup import kept_bars, lacking
 
-        return kept_bars(book)
-    return load_sample()[:0]
+    kept = kept_bars(book)
+    if kept is None and said.first:
+        raise BadValue(lacking(book))
+    return load_sample()[:0] if kept is None else kept
 
 
 def _write(table: pl.DataFrame, path: Path) -> None:

@@ -19,12 +19,12 @@ import polars as pl
 from live.rows import instant_of
 from live.schema import INSERT
 from research.data.sessions import sessions
-from research.errors import BadValue, SnapshotMismatch
+from research.errors import SnapshotMismatch
 
 if TYPE_CHECKING:
     from live.journal import Journal, Write
 
-__all__ = ["HISTORY_DAYS", "keep", "kept_bars"]
+__all__ = ["HISTORY_DAYS", "keep", "kept_bars", "lacking"]
 
 # Days of bars before a run, by their length: enough for every feature's warm-up and a first model.
 HISTORY_DAYS: Final = {"1Day": 3652, "1Hour": 730, "30Min": 365, "15Min": 240, "5Min": 120, "1Min": 30}
@@ -49,15 +49,13 @@ def keep(bars: pl.DataFrame) -> Write:
     return write
 
 
-def kept_bars(journal: Journal) -> pl.DataFrame:
-    """Return the bars before a journal's first one.
+def kept_bars(journal: Journal) -> pl.DataFrame | None:
+    """Return the bars before a journal's first one; None: an older onepath, or a replay, did not keep them.
 
     Raises
     ------
     SnapshotMismatch
         They are not those that were written.
-    BadValue
-        The journal does not hold them: an older onepath began it, or it is a replay's of a file.
     """
     if journal.rows("SELECT 1 FROM sqlite_master WHERE name = 'warmup'"):
         rows = journal.rows("SELECT sha256, bars FROM warmup")
@@ -69,11 +67,11 @@ def kept_bars(journal: Journal) -> pl.DataFrame:
             )
         if rows:
             return pl.read_parquet(io.BytesIO(rows[0][1]))
-    raise BadValue(_lacking(journal))
+    return None
 
 
-def _lacking(journal: Journal) -> str:
-    """Say which bars a journal was begun after, and how they are had."""
+def lacking(journal: Journal) -> str:
+    """Say which bars a journal was begun after that does not hold them, and how they are had."""
     settings: dict[str, Any] = json.loads(journal.meta("settings"))
     ((first, text),) = journal.rows("SELECT min(bar), min(bar_close) FROM equity")
     held = f"journal {journal.path} was begun after {first} bars of {journal.meta('source')} that it does not"

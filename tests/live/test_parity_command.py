@@ -136,3 +136,19 @@ def test_of_intraday_bars_the_days_before_a_run_are_named(fake, tmp_path, capsys
     status, out = told(capsys, tmp_path)
     assert status == 2
     assert "--start 2009-12-05 (or the day that --history said) --interval 1Min" in out
+
+
+def test_a_run_that_began_with_a_trained_model_agrees_by_its_journal_and_the_model(fake, tmp_path, capsys):
+    """Trained without commission, as the account takes it; another cost than its own is refused."""
+    words, model = ["--strategy", "mean_reversion_ml", "--symbols", "AAPL,IBM"], str(tmp_path / "model")
+    train = ["train", *words, "--learners", "lightgbm", "--start", "2007-01-03", "--end", "2009-11-30"]
+    more = ["--retrain-every", "400", "--commission", "0", "--out", model]
+    assert run(research, [*train, *more], name="research") == 0
+    at_account = ["--paper", "--once", "--host", fake.url, *WORDS, *words[:2], "--model", model]
+    assert run(runner, [*at_account, "--commission", "0.001"], name="runner") == 2
+    assert "commission" in capsys.readouterr().err
+    trade(fake, *words[:2], "--model", model, sessions=3)
+    capsys.readouterr()
+    (path,) = (tmp_path / "state").rglob("mean_reversion_ml.sqlite")
+    assert run(parity, ["--journal", str(path), "--model", model], name="parity") == 0
+    assert "all 8 decisions agree with the backtest, bit for bit" in capsys.readouterr().out
