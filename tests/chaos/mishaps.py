@@ -156,6 +156,8 @@ class Mishaps:
         elif kind == "revise":
             # Shown a cent higher at first, rightly later.
             more |= {"set": {"v": 1.0}, "seconds": 1.5 * self.bar.total_seconds()}
+        elif kind == "missing":
+            more["until"] = close + self.draw.randrange(4) * self.bar
         elif kind == "stale":
             more["until"] = close + 1.5 * self.bar
         self._fault("data", kind, **more)

@@ -1,9 +1,9 @@
-"""A trader's process as far as one can be ended and begun within another: tight rules, short waits."""
+"""A trader's process as far as one can be ended and begun within another: tight rules, shipped habits."""
 
 from __future__ import annotations
 
 import sqlite3
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from live.line import Line
 from live.opening import open_account
 from live.pace import Pace
 from live.risk_context import Rules
+from live.rows import utc_of
 from live.schedule import LENGTHS, sessions_of
 from live.talk import data_talk, trading_talk
 from live.trader import Habits, Trader
@@ -72,12 +73,12 @@ class Process:
     deadline : float
         Seconds that one request may take.
     settle : timedelta
-        After a close, until its bar is asked for. A late one is waited for as shipped.
+        After a close, until its bar is asked for; as shipped. A late one is waited for as shipped, always.
     """
 
     def __init__(
         self, known: Access, timeframe: str, folder: Path, clock=None, *, drift: Act = Act.ADOPT,
-        patience: float = 3.0, deadline: float = 1.0, settle: timedelta = timedelta(seconds=2),
+        patience: float = 3.0, deadline: float = 1.0, settle: timedelta = Habits.settle,
     ) -> None:  # fmt: skip
         self.known, self.folder, self.patience, self.deadline = known, folder, patience, deadline
         self.clock = clock
@@ -129,6 +130,11 @@ class Process:
         """End."""
         self.journal.close()
         self.limits.close()
+
+    @property
+    def last(self) -> datetime | None:
+        """The close of the last bar taken."""
+        return None if self.engine.last_bar is None else utc_of(self.engine.last_bar)
 
     def held(self) -> dict[str, float]:
         """Return the shares of the engine's own account."""

@@ -24,6 +24,7 @@ from tests.fake_alpaca import FakeAlpaca
 from tests.live.trading import access
 
 AFTER = 4  # bars in which nothing goes wrong any more
+SECOND = timedelta(seconds=1)
 DAILY = 10  # every so manieth seed is of daily bars
 
 
@@ -101,9 +102,11 @@ class Run:
 
     def _instants(self, close: datetime) -> list[datetime]:
         """Return when the trader may look around a bar: each is after something that may have filled."""
-        settled = close + timedelta(seconds=3)
+        settled = close + self.process.habits.settle + SECOND
         if not self.daily:
-            return [close, settled + timedelta(seconds=self.draw.choice((0, 4, 30)))]
+            # While a late bar is waited for, or after that.
+            wait = self.process.habits.wait + 2 * SECOND
+            return [close, settled + self.draw.choice((0 * SECOND, 4 * SECOND, wait))]
         session = self.world.calendar.on(close.date())
         assert session is not None  # a bar's
         evening = session.open.replace(hour=1, minute=0)
@@ -149,8 +152,20 @@ class Run:
         except KeysRefused:
             self.process.limits.reset("credentials", by="chaos", why="the keys are good", at=self.fake.now)
             self._restart()
+        self._goes_on()
         self.mishaps.heal()
         self.judge.after_look(self.process.tracks, self.mishaps.by_hand)
+
+    def _goes_on(self) -> None:
+        """Say it is a breach if a bar is not taken whose time to come is over, whichever symbols have it."""
+        last, habits = self.process.last, self.process.habits
+        ((phase,),) = self.process.journal.rows("SELECT phase FROM pulse")
+        if phase not in {"trading", "waiting"} or last is None:
+            return  # nothing was answered, or nothing shall be done
+        over = [close for close in self.world.closes if close + habits.settle + habits.wait <= self.fake.now]
+        if over and last < over[-1]:
+            text = f"at {self.fake.now:%Y-%m-%d %H:%M:%S} the last bar taken is {last:%Y-%m-%d %H:%M}"
+            self.judge.breach("stalled", text)
 
 
 @contextmanager

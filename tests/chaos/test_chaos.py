@@ -2,6 +2,7 @@
 
 import pytest
 
+from live.taking import Taking
 from live.tracks import Tracks
 from tests.chaos.__main__ import main
 from tests.chaos.run import run
@@ -31,6 +32,11 @@ def test_a_trader_that_writes_after_it_has_sent_is_found_out(monkeypatch):
     )
     found = run(1, 12, 20)
     assert found.breaches["lost"] + found.breaches["exception"] > 0
+
+
+def test_a_trader_that_takes_no_bars_is_found_out(monkeypatch):
+    monkeypatch.setattr(Taking, "take", lambda self, now, schedule: True)
+    assert run(1, 3, 2).breaches["stalled"] > 0
 
 
 def test_command(capsys):

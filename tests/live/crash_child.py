@@ -84,6 +84,8 @@ def say(word: str) -> None:
 
 def trade(port: int, folder: Path) -> None:
     """Look once, then at each line "look", to be killed "look NTH POINT"; at the end tell what is held."""
+    from datetime import timedelta
+
     from pydantic import SecretStr
 
     from live.keys import Access
@@ -92,7 +94,8 @@ def trade(port: int, folder: Path) -> None:
     url = f"http://127.0.0.1:{port}"
     known = Access(SecretStr("key"), SecretStr("secret"), False, url, url)
     # No answer is late here but for the machine's sake, and a doubt would change how the run ends.
-    process = Process(known, "1Min", folder, patience=60.0, deadline=20.0)
+    settle = timedelta(seconds=2)  # the study looks soon after a close
+    process = Process(known, "1Min", folder, patience=60.0, deadline=20.0, settle=settle)
     process.trader.tick()
     ARMED.clear()  # what a start is armed with is for the start
     say(f"trading {time.monotonic() - BEGAN:.3f} {time.process_time():.3f}")

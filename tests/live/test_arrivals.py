@@ -25,7 +25,9 @@ class Asked:
         with FakeAlpaca(world.bars, start=start, calendar=world.calendar, seed=1) as fake:
             spoil(fake, self.closes)
             self.fake = fake
-            self.process = Process(access(fake), "1Min", folder, lambda: fake.now)
+            self.process = Process(
+                access(fake), "1Min", folder, lambda: fake.now, settle=timedelta(seconds=2)
+            )
             self.back, self.told = [], []
             for close in self.closes[1:LOOKS]:
                 self.look(close)

@@ -49,8 +49,8 @@ class Watched:
         with FakeAlpaca(self.world.bars, start=start, calendar=self.world.calendar, seed=1) as fake:
             spoil(fake, self.closes)
             self.fake = fake
-            process = Process(access(fake), frame, folder, lambda: fake.now, settle=SHIPPED.settle)
-            assert process.habits.patience == SHIPPED.patience
+            process = Process(access(fake), frame, folder, lambda: fake.now)
+            assert (process.habits.settle, process.habits.patience) == (SHIPPED.settle, SHIPPED.patience)
             self.process = process
             begin = self.closes[asleep[0]]
             while fake.now < self.closes[-1]:
@@ -187,7 +187,7 @@ def test_daily_bars_are_waited_for_five_minutes_as_ever(tmp_path):
     world = market(random.Random(5), 6, daily=True, splits=False)
     with FakeAlpaca(world.bars, start=world.start, calendar=world.calendar, seed=1) as fake:
         fake.fault("data", "missing", at=world.closes[0], match={"symbol": "AAA"})
-        process = Process(access(fake), "1Day", tmp_path, lambda: fake.now, settle=SHIPPED.settle)
+        process = Process(access(fake), "1Day", tmp_path, lambda: fake.now)
         seen = []
         for seconds in (29, 31, 329, 331):
             fake.advance_to(world.closes[0] + timedelta(seconds=seconds))
