@@ -85,6 +85,7 @@ class Desk:
         last = self._engine.last_bar
         closes = None if last is None else utc_of(last)
         for symbol in self._engine.symbols:
+            self._found(symbol)
             for track in lapsed(self._tracks, self._book, symbol, closes, plan.schedule, plan.now):
                 name = track.order.client_id
                 self._tell("lapsing", f"entry {name} is cancelled: its open has passed", symbol)
@@ -176,6 +177,18 @@ class Desk:
         kept = kept_back(self._tracks, order)
         said = self._market(want, order.id, plan) if kept is None else self._sent(Sent(None, kept), want)
         self._stands(order, said)
+
+    def _found(self, symbol: str) -> None:
+        """Let orders stand that the broker has, though its answer to them was never written.
+
+        It was lost, or a process ended between the two.
+        """
+        for order in self._book.open():
+            asked = (
+                order.symbol == symbol and order.leg in {Leg.ENTRY, Leg.EXIT} and order.status is Status.NEW
+            )
+            if asked and any(track.order.broker_id for track in self._tracks.of_order(order.id)):
+                self._stands(order, Sent(Outcome.ACCEPTED))
 
     def _leaves(self, symbol: str, orders: list[Order], plan: Plan) -> bool:
         """Close what is to be closed; True if nothing else is to be done for the symbol now."""

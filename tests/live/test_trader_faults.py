@@ -6,6 +6,7 @@ from decimal import Decimal
 
 import pytest
 
+from live.desk import Desk
 from live.findings import Act, Policy
 from live.home import KILL_FILE
 from research.errors import KeysRefused, OutputError
@@ -314,6 +315,38 @@ def test_an_end_without_warning_loses_and_doubles_nothing(tmp_path, when):
             it.floor.tick(times=2)
         assert (len(it.entries), it.fake.positions()) == (1, {"AAA": 173.0})
         assert it.protection == [("sell", 173.0, 109.25)]
+
+
+def entry_row(it):
+    return it.floor.rows("SELECT status, sent FROM orders WHERE leg = 'entry'")
+
+
+def test_an_order_whose_answer_was_never_written_stands_once_the_broker_has_it(tmp_path, monkeypatch):
+    def ends(self, order, said):
+        raise KeyboardInterrupt
+
+    with story(tmp_path) as it:
+        it.decide()
+        with monkeypatch.context() as patched:
+            patched.setattr(Desk, "_stands", ends)
+            with pytest.raises(KeyboardInterrupt):
+                it.evening()
+        assert entry_row(it) == [("new", 0)]
+        it.floor.reopen()
+        it.floor.tick()
+        assert (entry_row(it), len(it.entries)) == ([("accepted", 1)], 1)
+
+
+@pytest.mark.parametrize("commit", ["before", "after"])
+def test_an_order_in_doubt_stands_once_the_broker_is_known_to_have_it(tmp_path, commit):
+    with story(tmp_path) as it:
+        it.decide()
+        it.fake.fault(ORDERS, "504", commit=commit)
+        it.fake.fault("GET /v2/orders:by_client_order_id", "500", times=1)
+        it.evening()
+        it.fake.advance(minutes=1)
+        it.floor.tick(times=2)
+        assert entry_row(it) == [("accepted", 1)]
 
 
 def test_without_a_journal_there_is_no_order_and_the_stop_protects(tmp_path):

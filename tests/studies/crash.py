@@ -49,14 +49,13 @@ PASSAGES = {
 STARTING = tuple(f"{when} {name}" for when in ("before", "after") for name in ("the pulse", "the look"))
 # After each close: to decide and send, to protect, to send again what never arrived, to protect that.
 LOOKS = tuple(timedelta(seconds=n) for n in (3, 8, 26, 31))
-# What a journal holds of the market and of what was decided and done, however often its run was stopped. An
-# order that waits for its bar is "new" to a process that was killed before it wrote that the broker took it
-# (the track says so, and the bar decides), and the broker names the legs of a pair by how many orders came
-# before, of any symbol: these are left out, and nothing else.
+# What a journal holds of the market and of what was decided and done, however often its run was stopped. The
+# broker names the legs of a pair by how many orders came before, of any symbol: these are left out, and
+# nothing else.
 WRITTEN = {
     "bars": "*", "decisions": "*", "equity": "*", "holdings": "*",
     "orders": "id, bar, symbol, leg, side, quantity, reason, stop, target, trail, time_limit, level, "
-    "CASE status WHEN 'accepted' THEN 'new' ELSE status END, note",
+    "status, note",
     "fills": "order_id, bar, symbol, side, quantity, price, fee, reason, ambiguous, decided",
     "executions": "CASE WHEN client_id LIKE 'PP-%' THEN client_id ELSE 'a leg' END, "
     "symbol, side, quantity, price, bar",
