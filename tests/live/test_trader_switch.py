@@ -156,6 +156,19 @@ def test_what_would_trade_more_than_is_held_goes_under_the_switch_too(tmp_path):
         assert (it.fake.positions(), resting(it)) == ({}, [])
 
 
+@pytest.mark.parametrize("policy", [Act.HALT, Act.ADOPT])
+def test_an_exit_that_waits_goes_when_its_shares_are_sold_by_hand(tmp_path, policy):
+    with story(tmp_path, after=FALLS, policy=Policy(drift=policy)) as it:
+        tomorrow = until_the_exit(it)
+        by_file(it)
+        it.floor.tick()
+        it.fake.trade_by_hand("AAA", -float(SHARES))
+        it.floor.tick(times=2)
+        assert resting(it) == []
+        it.floor.tick(tomorrow.open + timedelta(minutes=5), times=2)
+        assert (it.fake.positions(), resting(it)) == ({}, [])
+
+
 def test_what_the_command_took_away_is_not_put_back_but_told(tmp_path):
     with story(tmp_path, after=FALLS) as it:
         tomorrow = until_the_exit(it)
