@@ -100,7 +100,9 @@ def _class(kind: str, found: list[Outcome]) -> None:
     spoiled = f"{mishaps.total()} faults, {total('restarts')} restarts"
     spent = f"{middle('seconds'):.1f} s a seed, {middle('processor'):.1f} of processor"
     print(f"{kind}: {len(found)} seeds, {traded}, {spoiled}, {spent}")
-    names = ("duplicate", "lost", "limit", "exception", "unequal", "stalled", "journal hash")
+    names = (
+        "duplicate", "lost", "limit", "exception", "unequal", "stalled", "unprotected", "journal hash",
+    )  # fmt: skip
     print("  " + "  ".join(f"{name} {breaches[name]}" for name in names))
     for name, count in mishaps.most_common():
         print(f"  {count:>6}  {name}")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import Counter, defaultdict
+from collections.abc import Mapping
 from datetime import timedelta
 from decimal import Decimal
 from itertools import islice
@@ -51,6 +52,7 @@ class Judge:
         self._accepted: Counter[str] = Counter()
         self._ours: list[Order] = []
         self._decided: defaultdict[str, list[str]] = defaultdict(list)
+        self._bare: set[str] = set()  # at the last look
 
     def breach(self, kind: str, text: str) -> None:
         """Take note of what must not be."""
@@ -132,6 +134,32 @@ class Judge:
             order.symbol, order.created_at.strftime("%Y-%m-%dT%H:%M:%SZ"),
         )  # fmt: skip
         return Decimal(str(rows[0][0])) if rows else None
+
+    def after_quiet_look(self, stops: Mapping[str, float]) -> None:
+        """Judge what protects, after a look at which nothing was wrong, nor at the one before.
+
+        Parameters
+        ----------
+        stops : mapping
+            Of what the engine holds, the stop in force.
+        """
+        resting = {(order.symbol, order.sign) for order in self.fake.orders() if order.open}
+        bare = {
+            symbol
+            for symbol, shares in self.fake.positions().items()
+            if symbol in stops
+            and self.fake.exchange.trading(symbol)
+            and (symbol, -1.0 if shares > 0 else 1.0) not in resting
+        }
+        # At one look protection goes, at the next what takes its place comes.
+        for symbol in sorted(bare & self._bare):
+            shares = self.fake.positions()[symbol]
+            self.breach("unprotected", f"{shares} {symbol} at {self.fake.now}, stop {stops[symbol]}")
+        self._bare = bare
+
+    def after_noise(self) -> None:
+        """Take note that a look was disturbed."""
+        self._bare = set()
 
     def at_rest(self, tracks: Tracks, account: dict[str, float]) -> None:
         """Judge the end: journal and broker, and the engine's account, tell the same."""

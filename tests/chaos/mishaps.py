@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from tests.fake_alpaca import FakeAlpaca
-from tests.fake_alpaca.faults import Fault, Script
+from tests.fake_alpaca.faults import Fault, Script, scope
 
 READS = ("GET /v2/account", "GET /v2/clock", "GET /v2/orders", "GET /v2/positions", "GET /v2/stocks/bars")
 ANSWERS = ("500", "502", "503", "504", "reset", "close", "empty", "html", "malformed", "null", "truncated")
@@ -51,7 +51,7 @@ class Mishaps:
             (self._read, 3), (self._outage, 2), (self._mute, 1), (self._write, 6), (self._cancel, 3),
             (self._asked, 2), (self._rate, 1), (self._refusal, 2), (self._order, 3), (self._fill, 4),
             (self._bars, 4), (self._hand, 2), (self._halt, 1), (self._close, 1), (self._skew, 1),
-            (self._blocked, 1), (self._keys, 1), (self._away, 1),
+            (self._blocked, 1), (self._keys, 1), (self._away, 1), (self._unguarded, 2), (self._caught, 2),
         ]  # fmt: skip
         (chosen,) = self.draw.choices([kind for kind, _ in kinds], [weight for _, weight in kinds])
         return chosen(next_close)
@@ -67,6 +67,12 @@ class Mishaps:
                 self._lasting.append((until, undo))
         if all_of_it:
             self.fake.script.clear()
+
+    @property
+    def quiet(self) -> bool:
+        """Whether nothing lasts, and nothing waits to go wrong with a request or an order."""
+        waiting = [f for f in self.fake.script.faults if not f.times or f.fired < f.times]
+        return not self._lasting and all(scope(f.where) in {"market", "account", "data"} for f in waiting)
 
     # --- requests ------------------------------------------------------------------------------
 
@@ -121,6 +127,11 @@ class Mishaps:
     def _refusal(self, _close: datetime) -> str:
         self._fault("POST /v2/orders", self.draw.choice(("403", "422")))
         return "the broker refuses an order"
+
+    def _unguarded(self, _close: datetime) -> str:
+        which = self.draw.choice(({"order_class": "oco"}, {"type": "stop"}, {"order_class": "oco"}))
+        self._fault("POST /v2/orders", self.draw.choice(("403", "422")), match=which)
+        return "the broker refuses protection"
 
     def _keys(self, _close: datetime) -> str:
         self._fault(self.draw.choice(READS), "401")
@@ -180,6 +191,14 @@ class Mishaps:
         until = self.fake.now + self.draw.randint(1, 3) * self.bar
         self.fake.fault("market", "halt", symbol=self._symbol(), until=until)
         return "a symbol is halted"
+
+    def _caught(self, _close: datetime) -> str:
+        # One that nothing is held of: an entry that is sent meanwhile rests, and its bar ends.
+        flat = [symbol for symbol in self.fake.tape.symbols if not self.fake.positions().get(symbol)]
+        symbol = self.draw.choice(flat or self.fake.tape.symbols)
+        until = self.fake.now + self.draw.randint(2, 5) * self.bar
+        self.fake.fault("market", "halt", symbol=symbol, until=until)
+        return "a symbol is halted before an entry"
 
     def _close(self, _close: datetime) -> str:
         self.fake.fault("market", "close", until=self.fake.now + self.draw.randint(1, 3) * self.bar)

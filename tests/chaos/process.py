@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sqlite3
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -140,3 +141,9 @@ class Process:
         """Return the shares of the engine's own account."""
         rows = self.engine.account.positions
         return {s: float(rows[k, ac.P_QTY]) for k, s in enumerate(self.engine.symbols)}
+
+    def stops(self) -> dict[str, float]:
+        """Return the stops in force of what the engine holds."""
+        rows = self.engine.account.positions
+        levels = {s: float(rows[k, ac.P_PROTECT]) for k, s in enumerate(self.engine.symbols)}
+        return {s: levels[s] for s, held in self.held().items() if held and not math.isnan(levels[s])}

@@ -25,6 +25,7 @@ from tests.live.trading import access
 
 AFTER = 4  # bars in which nothing goes wrong any more
 SECOND = timedelta(seconds=1)
+CALM = 2  # looks without a fault before protection is judged
 DAILY = 10  # every so manieth seed is of daily bars
 
 
@@ -57,6 +58,7 @@ class Run:
         self.bars, self.out = bars, Outcome(seed, kind)
         self.at = sorted(self.draw.choices(range(bars), k=faults))
         self.folder, self.daily = folder, daily
+        self.calm = 0  # looks since anything was wrong
 
     def run(self) -> Outcome:
         """Trade, spoil, judge."""
@@ -132,6 +134,7 @@ class Run:
         return sorted({early, self.draw.choice([at for at in others if at != early]), last})
 
     def _strike(self, close: datetime) -> None:
+        self.calm = 0
         if self.draw.random() < 0.12:
             self.out.mishaps["the process is killed"] += 1
             self._restart()
@@ -155,6 +158,11 @@ class Run:
         self._goes_on()
         self.mishaps.heal()
         self.judge.after_look(self.process.tracks, self.mishaps.by_hand)
+        self.calm = self.calm + 1 if self.mishaps.quiet else 0
+        if self.calm > CALM:
+            self.judge.after_quiet_look(self.process.stops())
+        else:
+            self.judge.after_noise()
 
     def _goes_on(self) -> None:
         """Say it is a breach if a bar is not taken whose time to come is over, whichever symbols have it."""

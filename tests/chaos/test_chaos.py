@@ -2,6 +2,7 @@
 
 import pytest
 
+from live.desk import Desk
 from live.taking import Taking
 from live.tracks import Tracks
 from tests.chaos.__main__ import main
@@ -39,11 +40,17 @@ def test_a_trader_that_takes_no_bars_is_found_out(monkeypatch):
     assert run(1, 3, 2).breaches["stalled"] > 0
 
 
+def test_a_trader_that_leaves_shares_bare_is_found_out(monkeypatch):
+    assert run(5, 12, 2).breaches["unprotected"] == 0
+    monkeypatch.setattr(Desk, "_insist", lambda self, want, orders, plan, *, beyond: None)
+    assert run(5, 12, 2).breaches["unprotected"] > 0
+
+
 def test_command(capsys):
     assert main(["--seeds", "1", "--seed", "1", "--bars", "4", "--faults", "2"]) == 0
     out = capsys.readouterr().out
     assert "failing seeds none of 1" in out
-    assert "duplicate 0  lost 0  limit 0  exception 0  unequal 0" in out
+    assert "duplicate 0  lost 0  limit 0  exception 0  unequal 0  stalled 0  unprotected 0" in out
 
 
 SMALL = ["--seed", "1", "--bars", "3", "--faults", "2"]
