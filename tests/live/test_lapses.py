@@ -26,7 +26,8 @@ class Minutes:
 
     def __init__(self, folder, drift):
         self.fake = FakeAlpaca(WORLD.bars, start=WORLD.start, calendar=WORLD.calendar)
-        self.process = Process(access(self.fake), WORLD.timeframe, folder, drift=drift)
+        soon = timedelta(seconds=2)  # the looks below come 3 s after a close
+        self.process = Process(access(self.fake), WORLD.timeframe, folder, drift=drift, settle=soon)
 
     def until(self, close, *, last=3, times=2):
         """Look twice after each close up to one, that included; after that, `last` seconds later."""
