@@ -18,6 +18,8 @@ from live.journal import Journal
 from live.risk_context import Purpose, Rules
 from live.tracks import Track, Tracks
 from live.transitions import State
+from research.engine import UnifiedTradingEngine
+from tests.chaos.guards import misplaced, resting, split_since
 from tests.fake_alpaca import FakeAlpaca
 from tests.fake_alpaca.order import Order
 
@@ -48,6 +50,7 @@ class Judge:
         self.fake, self.rules = fake, rules
         self.breaches: Counter[str] = Counter()
         self.examples: list[str] = []
+        self.guards = 0  # orders whose level was judged
         self._calls = self._orders = 0  # of the fake's, those that were judged
         self._accepted: Counter[str] = Counter()
         self._ours: list[Order] = []
@@ -60,10 +63,29 @@ class Judge:
         if len(self.examples) < 20:
             self.examples.append(f"{kind}: {text}")
 
-    def after_look(self, tracks: Tracks, sold_by_hand: set[str]) -> None:
-        """Judge what the last look brought."""
+    def after_look(
+        self,
+        tracks: Tracks,
+        by_hand: set[str],
+        engine: UnifiedTradingEngine | None = None,
+        *,
+        fills: bool = True,
+    ) -> None:
+        """Judge what the last look brought.
+
+        Parameters
+        ----------
+        tracks : Tracks
+        by_hand : set of str
+            Symbols of which some were sold by hand.
+        engine : UnifiedTradingEngine, optional
+            The trader's, to judge where protection rests.
+        fills : bool, default True
+            Whether the broker fills as it should: else a stop may rest beyond the price.
+        """
         fresh = self._fresh()
-        for name in self._sent():
+        names, quiet = self._sent()
+        for name in names:
             if self._accepted[name] > 1:
                 self.breach("duplicate", f"order {name} was accepted twice")
         self._ours += fresh
@@ -77,8 +99,16 @@ class Judge:
         for order in fresh:
             self._limits(order, tracks)
         for symbol, shares in self.fake.positions().items():
-            if shares < 0 and symbol not in sold_by_hand:
+            if shares < 0 and symbol not in by_hand:
                 self.breach("limit", f"{symbol} is short {shares} in an account that must not be")
+        if engine is not None:
+            tops = [o for o in fresh if (t := tracks.orders.get(o.client_order_id)) and _guards(t)]
+            guards = [order for top in tops for order in (top, *top.legs)]
+            self.guards += len(guards)
+            wrong = misplaced(self.fake, engine, guards)
+            wrong += resting(self.fake, tracks, engine, fills=fills) if quiet else []
+            for text in wrong:
+                self.breach("protection", text)
 
     def _fresh(self) -> list[Order]:
         """Return the trader's orders that have come to the broker since the last look, oldest first."""
@@ -88,14 +118,15 @@ class Judge:
             self._orders = len(every)
         return [order for order in reversed(found) if order.client_order_id.startswith(PREFIX)]
 
-    def _sent(self) -> list[str]:
-        """Return the names under which orders were accepted since the last look, and count them."""
+    def _sent(self) -> tuple[list[str], bool]:
+        """Return the names under which orders were accepted since the last look, and if it was quiet."""
         with self.fake.lock:  # whoever has it has handled its request: no call in the log is half done
             calls = self.fake.log.calls[self._calls :]
             self._calls += len(calls)
         names = [name for call in calls if (name := call.made) is not None]
         self._accepted.update(names)
-        return names
+        reads = all(call.method == "GET" and call.status == 200 and not call.faults for call in calls)
+        return names, reads and {"/v2/clock", "/v2/orders", "/v2/positions"} <= {call.path for call in calls}
 
     def _limits(self, order: Order, tracks: Tracks) -> None:
         """Hold an order that the broker has accepted against the rules."""
@@ -126,14 +157,19 @@ class Judge:
         if len(at_risk) > self.rules.positions:
             self.breach("limit", f"{sorted(at_risk)} are held")
 
-    @staticmethod
-    def _close_before(tracks: Tracks, order: Order) -> Decimal | None:
-        """Return the last close that the journal had when an order was made."""
+    def _close_before(self, tracks: Tracks, order: Order) -> Decimal | None:
+        """Return the last close that the journal had for an order, in the shares that it fills with."""
         rows = tracks.journal.rows(
-            "SELECT close FROM bars WHERE symbol = ? AND bar_close <= ? ORDER BY bar DESC LIMIT 1",
+            "SELECT close, bar_close FROM bars WHERE symbol = ? AND bar_close <= ? ORDER BY bar DESC LIMIT 1",
             order.symbol, order.created_at.strftime("%Y-%m-%dT%H:%M:%SZ"),
         )  # fmt: skip
-        return Decimal(str(rows[0][0])) if rows else None
+        if not rows:
+            return None
+        close, when = rows[0]
+        opens = next(s for s in self.fake.calendar.between(
+            order.created_at.date(), order.created_at.date() + timedelta(days=9)
+        ) if s.close > order.created_at)  # fmt: skip
+        return Decimal(str(close)) / split_since(self.fake, order.symbol, when, opens.open)
 
     def after_quiet_look(self, stops: Mapping[str, float]) -> None:
         """Judge what protects, after a look at which nothing was wrong, nor at the one before.
@@ -191,6 +227,11 @@ class Judge:
                 self.breach("unequal", f"{symbol}: average {ours.average}, {theirs.average} there")
             if account.get(symbol, 0.0) != (theirs.qty if theirs else 0.0):
                 self.breach("unequal", f"{symbol}: the engine has {account.get(symbol)}, the broker {theirs}")
+
+
+def _guards(track: Track) -> bool:
+    """Whether an order protects a position, and was asked for."""
+    return track.purpose is Purpose.PROTECT and track.asked
 
 
 def _opens(track: Track) -> bool:

@@ -18,6 +18,7 @@ from tests.fake_alpaca.sessions import Calendar
 SYMBOLS = ("AAA", "BBB", "CCC")
 PAST = 430  # bars: what the shared features need before the first decision is 412
 FIRST = date(2021, 3, 1)
+RATIOS = (2.0, 1.5, 0.1, 0.05)  # shares that one share becomes; of most positions a fraction is left over
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,7 +33,7 @@ class Market:
 
 
 def market(draw: random.Random, bars: int, *, daily: bool, splits: bool) -> Market:
-    """Make a market of `bars` bars after its past; with `splits`, each symbol's shares become two once."""
+    """Make a market of `bars` bars after its past; with `splits`, each symbol's shares are split once."""
     calendar = Calendar.of()
     days = (PAST + bars) * 7 // 5 + 40 if daily else (PAST + bars) // 390 * 2 + 10
     sessions = calendar.between(FIRST, FIRST + timedelta(days=days))
@@ -48,7 +49,8 @@ def market(draw: random.Random, bars: int, *, daily: bool, splits: bool) -> Mark
     for symbol in SYMBOLS:
         # Each symbol once, on a day of its own.
         split_at = draw.randrange(PAST + 1, PAST + bars - 1) if splits else None
-        tables.append(_symbol(symbol, closes, draw, 0.012 if daily else 0.004, split_at))
+        ratio = draw.choice(RATIOS) if splits else 1.0
+        tables.append(_symbol(symbol, closes, draw, 0.012 if daily else 0.004, split_at, ratio))
     return Market(
         pl.concat(tables).sort("symbol", "bar_close"),
         "1Day" if daily else "1Min",
@@ -59,7 +61,12 @@ def market(draw: random.Random, bars: int, *, daily: bool, splits: bool) -> Mark
 
 
 def _symbol(
-    symbol: str, closes: list[datetime], draw: random.Random, step: float, split_at: int | None
+    symbol: str,
+    closes: list[datetime],
+    draw: random.Random,
+    step: float,
+    split_at: int | None,
+    ratio: float,
 ) -> pl.DataFrame:
     chance = np.random.default_rng(draw.getrandbits(32))
     n = len(closes)
@@ -74,9 +81,9 @@ def _symbol(
     low = np.minimum(begin, close) * np.exp(-np.abs(chance.normal(0.0, step / 2, n)))
     factor = np.ones(n)
     if split_at is not None:
-        factor[split_at:] = 2.0  # adj_factor
+        factor[split_at:] = ratio  # adj_factor
         for values in (begin, high, low, close):
-            values[split_at:] /= 2.0
+            values[split_at:] /= ratio
     begin, high, low, close = (np.round(values, 2) for values in (begin, high, low, close))
     return pl.DataFrame(
         {

@@ -11,6 +11,7 @@ from typing import Any
 
 import polars as pl
 
+from live.actions import splits_on
 from live.alpaca import AlpacaAccount
 from live.arrivals import Arrivals
 from live.findings import Act, Policy
@@ -22,7 +23,7 @@ from live.pace import Pace
 from live.risk_context import Rules
 from live.rows import utc_of
 from live.schedule import LENGTHS, sessions_of
-from live.talk import data_talk, trading_talk
+from live.talk import actions_talk, data_talk, trading_talk
 from live.trader import Habits, Trader
 from live.vendor import fetch
 from research.kernels import account as ac
@@ -97,6 +98,7 @@ class Process:
             Line(talk(self.known, self.deadline), Pace(10**6, 0), self.patience)
             for talk in (trading_talk, data_talk)
         ]
+        actions = Line(actions_talk(self.known), Pace(10**6, 0), self.patience)
         account = AlpacaAccount(self.lines[0])
         opened = open_account(
             self.request,
@@ -110,6 +112,7 @@ class Process:
         self.trader = Trader(
             opened.runner, account, arrivals, opened.tracks, self.limits, self.habits, self.folder,
             clock=lambda broker: broker.now if self.clock is None else self.clock(),
+            splits=lambda day: splits_on(actions, SYMBOLS, day),
         )  # fmt: skip
 
     def _history(self) -> pl.DataFrame:

@@ -27,6 +27,9 @@ AFTER = 4  # bars in which nothing goes wrong any more
 SECOND = timedelta(seconds=1)
 CALM = 2  # looks without a fault before protection is judged
 DAILY = 10  # every so manieth seed is of daily bars
+# What keeps orders from filling where they should, for this many looks at most.
+UNFILLED = ("a fill:", "a symbol is halted", "an unscheduled close", "an order ends or stalls: suspend")
+LASTS = 24
 
 
 @dataclass
@@ -59,6 +62,7 @@ class Run:
         self.at = sorted(self.draw.choices(range(bars), k=faults))
         self.folder, self.daily = folder, daily
         self.calm = 0  # looks since anything was wrong
+        self.unfilled_at = -LASTS  # the look before which such a mishap struck last
 
     def run(self) -> Outcome:
         """Trade, spoil, judge."""
@@ -139,7 +143,10 @@ class Run:
             self.out.mishaps["the process is killed"] += 1
             self._restart()
         else:
-            self.out.mishaps[self.mishaps.strike(close)] += 1
+            name = self.mishaps.strike(close)
+            self.out.mishaps[name] += 1
+            if name.startswith(UNFILLED):
+                self.unfilled_at = self.out.looks
 
     def _restart(self) -> None:
         before = dict(self.process.tracks.orders)
@@ -157,7 +164,8 @@ class Run:
             self._restart()
         self._goes_on()
         self.mishaps.heal()
-        self.judge.after_look(self.process.tracks, self.mishaps.by_hand)
+        fills = self.out.looks - self.unfilled_at > LASTS
+        self.judge.after_look(self.process.tracks, self.mishaps.by_hand, self.process.engine, fills=fills)
         self.calm = self.calm + 1 if self.mishaps.quiet else 0
         if self.calm > CALM:
             self.judge.after_quiet_look(self.process.stops())
