@@ -178,7 +178,9 @@ class Run:
         ((phase,),) = self.process.journal.rows("SELECT phase FROM pulse")
         if phase not in {"trading", "waiting"} or last is None:
             return  # nothing was answered, or nothing shall be done
-        over = [close for close in self.world.closes if close + habits.settle + habits.wait <= self.fake.now]
+        # By the broker's clock, which a fault may set back: the trader reckons with it.
+        now = self.fake.now + timedelta(seconds=min(self.fake.skew, 0.0))
+        over = [close for close in self.world.closes if close + habits.settle + habits.wait <= now]
         if over and last < over[-1]:
             text = f"at {self.fake.now:%Y-%m-%d %H:%M:%S} the last bar taken is {last:%Y-%m-%d %H:%M}"
             self.judge.breach("stalled", text)

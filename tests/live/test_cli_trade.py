@@ -168,6 +168,7 @@ def test_a_check_of_the_door_is_named_in_status_and_in_the_funnel(told, fake, tm
     """Before, status said `entry +307` and the next bar "not filled at the broker"."""
     written(tmp_path, monkeypatch, "[limits]\norder_notional = 1_000\n")
     assert told()[0] == 0
+    monkeypatch.setenv("COLUMNS", "120")
     run(status, ["--paper"], name="python -m live.status")
     (line,) = [
         line for line in capsys.readouterr().out.splitlines() if "2010-01-04 21:00" in line and "IBM" in line
