@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
+from urllib.parse import urlsplit
 
 import typer
 
@@ -29,8 +30,8 @@ def fetch(
     out: Annotated[
         Path | None,
         typer.Option(
-            help="Folder of the store; what is in it is not asked for again. By default one of this feed and "
-            "interval in the user's data folder.",
+            help="Folder of the store; what is in it is not asked for again. By default one of this feed, "
+            "interval and host in the user's data folder.",
             metavar="DIR",
         ),
     ] = None,
@@ -47,7 +48,7 @@ def fetch(
     from live.keys import data_access
     from live.line import Unhurried
     from live.talk import data_talk, trading_talk
-    from research.data.provenance import Origin, usual_folder
+    from research.data.provenance import Origin, Provenance, usual_folder
     from research.data.store import BarStore
     from research.fetching import Filled, fill_store
     from research.files import require_writable
@@ -59,9 +60,11 @@ def fetch(
         first = date.fromisoformat(start)
     except ValueError as problem:
         raise BadValue(f"`--start` must be a day like 2016-01-04, was {start!r}") from problem
-    folder = out or usual_folder(Origin(interval, feed))
-    require_writable(folder)
     known = data_access(host=host)
+    origin = Origin(interval, feed, host=None if host is None else _place(known.data))
+    folder = out or usual_folder(origin)
+    require_writable(folder)
+    Provenance(folder).require(origin)  # before anything is asked of a server whose bars would be a mix
 
     def told(filled: Filled) -> None:
         now = f"{filled.new} new bars" if filled.asked else "up to date"
@@ -88,6 +91,7 @@ def fetch(
             now,
             interval=interval,
             feed=feed,
+            host=origin.host,
             hours=_hours(Unhurried(trading_talk(known), idle), store, wanted, first, interval),
             on_symbol=on_symbol,
             on_window=lambda symbol, until: say(f"{symbol} to {until:%Y-%m-%d}", passing=True),
@@ -97,6 +101,11 @@ def fetch(
         typer.echo(f"note: the vendor has no bars of {', '.join(empty)} since {start}")
     if len(empty) < len(filled):
         typer.echo(f"wrote {folder}; use it with --bars {folder}")
+
+
+def _place(address: str) -> str:
+    """Return host and port of an address."""
+    return urlsplit(address).netloc.rpartition("@")[2].lower()
 
 
 def _hours(

@@ -14,7 +14,8 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, Any, NoReturn
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from research.errors import BadValue, OnepathError, OutputError
 
@@ -23,11 +24,15 @@ if TYPE_CHECKING:
 
 _TYPER_INTERRUPTED = 130  # what Typer makes of Ctrl-C
 
-__all__ = ["assignments", "interrupted", "leave", "names", "run"]
+_WHOLE: Final = "files are written whole or not at all, so none is half-written"
+
+__all__ = ["assignments", "interrupted", "leave", "names", "run", "start"]
 
 
-def run(app: typer.Typer, arguments: Sequence[str] | None = None, *, name: str) -> int:
-    """Run a command line and return its exit status."""
+def run(
+    app: typer.Typer, arguments: Sequence[str] | None = None, *, name: str, after_ctrl_c: str = _WHOLE
+) -> int:
+    """Run a command line and return its exit status; `after_ctrl_c` is what an interrupt leaves behind."""
     import typer
 
     # Typer brings its own copy of click in some versions and the real one in others.
@@ -48,7 +53,7 @@ def run(app: typer.Typer, arguments: Sequence[str] | None = None, *, name: str) 
         _say(f"{name}: {refusal}")
         return refusal.exit_status
     except (KeyboardInterrupt, typer.Abort):
-        return interrupted(name)
+        return interrupted(name, after_ctrl_c)
     except misuses as misuse:
         _say(f"{name}: {misuse.format_message()}; see {name} --help")
         return 2
@@ -65,7 +70,7 @@ def run(app: typer.Typer, arguments: Sequence[str] | None = None, *, name: str) 
         _say(f"{name}: its output cannot be written ({problem.strerror or problem}); send it elsewhere")
         return OutputError.exit_status
     if outcome == _TYPER_INTERRUPTED:
-        return interrupted(name)
+        return interrupted(name, after_ctrl_c)
     return outcome if isinstance(outcome, int) else 0
 
 
@@ -88,10 +93,26 @@ def _warnings_told(name: str) -> Iterator[None]:
         log.removeHandler(handler)
 
 
-def interrupted(name: str) -> int:
-    """Say that Ctrl-C was heard, and return the exit status."""
-    _say(f"{name}: interrupted; files are written whole or not at all, so none is half-written")
+def interrupted(name: str, after_ctrl_c: str = _WHOLE) -> int:
+    """Say that Ctrl-C was heard and what it leaves behind, and return the exit status."""
+    _say(f"{name}: interrupted; {after_ctrl_c}")
     return 1
+
+
+def start(module: str, *, name: str | None = None, after_ctrl_c: str = _WHOLE) -> NoReturn:
+    """Be `python -m` of a module with a `main`: import it, run that, and leave.
+
+    Called at the head of the module's own file: Ctrl-C is one line while the rest of it is loaded, too.
+    """
+    try:
+        import_module(module).main()
+    except KeyboardInterrupt:
+        leave(interrupted(name or f"python -m {module}", after_ctrl_c))
+    except SystemExit as left:
+        if isinstance(left.code, int) and left.code:
+            leave(left.code)  # it may have been interrupted
+        raise
+    sys.exit()
 
 
 def leave(status: int) -> NoReturn:

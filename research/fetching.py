@@ -69,6 +69,7 @@ def fill_store(
     *,
     interval: str = "1Day",
     feed: str = "iex",
+    host: str | None = None,
     on_symbol: Callable[[Filled], None] | None = None,
     on_window: Callable[[str, datetime], None] | None = None,
     **more: Any,
@@ -87,6 +88,8 @@ def fill_store(
         UTC; bars that end later are left out.
     interval, feed : str
         As for `live.vendor.fetch`.
+    host : str or None
+        A broker on this machine that `line` leads to; None: Alpaca's own.
     on_symbol : callable, optional
         Told of each symbol when its bars are on disk.
     on_window : callable, optional
@@ -104,17 +107,18 @@ def fill_store(
     Unreachable, KeysRefused, BadValue
         As `live.vendor.fetch`; what was written before stays.
     BadValue
-        A store of another interval, feed or adjustment.
+        A store of another interval, feed, adjustment or server.
     DataError
         Stored bars that the vendor now tells otherwise.
     """
     if interval not in INTERVALS:
         raise BadValue(f"`interval` must be one of {', '.join(INTERVALS)}, was {interval!r}")
     told = Provenance(store.path)
-    told.require(Origin(interval, feed))
+    origin = Origin(interval, feed, host=host)
+    told.require(origin)
     out = []
     for symbol in dict.fromkeys(symbols):
-        filler = _Filler(line, store, told, symbol, start, {"interval": interval, "feed": feed, **more})
+        filler = _Filler(line, store, told, symbol, start, origin, more)
         if filler.complete(end):
             out.append(Filled(symbol, 0, filler.stored, tuple(filler.before()), asked=False))
         else:
@@ -132,9 +136,17 @@ class _Filler:
     """One symbol on its way into a store."""
 
     def __init__(
-        self, line: Line, store: BarStore, told: Provenance, symbol: str, start: date, what: dict[str, Any]
+        self,
+        line: Line,
+        store: BarStore,
+        told: Provenance,
+        symbol: str,
+        start: date,
+        origin: Origin,
+        more: dict[str, Any],
     ) -> None:
-        self._line, self._store, self._told, self._what = line, store, told, what
+        self._line, self._store, self._told, self._origin = line, store, told, origin
+        self._what = {"interval": origin.interval, "feed": origin.feed, **more}
         self._symbol, self._start = symbol, start
         held = store.read([symbol])["bar_close"] if symbol in store.symbols() else pl.Series([])
         last = held.max()
@@ -193,7 +205,7 @@ class _Filler:
         if last is not None:
             # What was stored stays; of the old bars only the anchor is written again, which changes nothing.
             bars = bars.filter(pl.col("bar_close") >= last)
-        self._told.claim(Origin(self._what["interval"], self._what["feed"]))
+        self._told.claim(self._origin)
         if bars.height:
             self._store.write(bars)
         new = bars.height if last is None else bars.filter(pl.col("bar_close") > last).height

@@ -53,7 +53,7 @@ class RunOptions:
         float | None,
         _option("Fraction of the traded value, on every order; 0.001 by default, at an account none."),
     ] = None
-    fractional: Annotated[bool, _option("Trade fractions of a share.", "--fractional")] = False
+    fractional: Annotated[bool, _option("Trade fractions of a share; at no account.", "--fractional")] = False
     allow_short: Annotated[bool, _option("Take short entries.", "--allow-short")] = False
     learners: Annotated[
         str | None, _option("Learners of a model strategy; the three core ones by default.", metavar="A,B")

@@ -1,6 +1,6 @@
 """A store filled from the vendor over real sockets: resumable, and nothing is lost or asked for twice."""
 
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 
 import polars as pl
 import pytest
@@ -11,6 +11,7 @@ from live.talk import data_talk
 from live.vendor import OUTSIDE
 from research.cli import app
 from research.console import run
+from research.data.provenance import Origin, Provenance
 from research.data.store import BarStore
 from research.errors import Unreachable
 from research.fetching import fill_store
@@ -105,6 +106,15 @@ def test_the_command_keeps_bars_of_the_sessions_only(interval, tmp_path, monkeyp
     for name, value in KEYS.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr("live.keys.settings_file", lambda: tmp_path / "none.toml")
+
+    class Evening(datetime):
+        """After the session: while one is on, a bar may have closed since the first fetch."""
+
+        @classmethod
+        def now(cls, tz=None):
+            return at(0, "19:00").astimezone(tz)
+
+    monkeypatch.setattr("research.cli_fetch.datetime", Evening)
     begin, half = at(0, "09:30"), timedelta(minutes=30)
     bars = table(("AAA", begin + half * (i + 1), 100 + i, 101 + i, 99 + i, 100 + i) for i in range(13))
     words = ["fetch", "--symbols", "AAA", "--start", "2026-03-01", "--out", str(tmp_path / "s")]
@@ -119,6 +129,7 @@ def test_the_command_keeps_bars_of_the_sessions_only(interval, tmp_path, monkeyp
         assert BarStore(tmp_path / "s").read()["bar_close"].max() == at(0, "16:00")
         # What was stored before it was so: an hour of the clock.
         other = BarStore(tmp_path / "other")
+        Provenance(other.path).claim(Origin("1Hour", "iex", host=fake.url.partition("//")[2]))
         other.write(table([("AAA", at(0, "11:00"), 100, 101, 99, 100)]).with_columns(adj_factor=1.0))
         words[6] = str(other.path)
         words[-1] = "1Hour"

@@ -12,6 +12,7 @@ from live.schedule import Hours
 from live.talk import data_talk
 from research.cli import app
 from research.console import run
+from research.data.provenance import Origin, Provenance, usual_folder
 from research.data.store import BarStore
 from research.errors import BadValue, DataError, Unreachable
 from research.fetching import fill_store
@@ -32,11 +33,16 @@ def market():
         yield server
 
 
-@pytest.fixture
-def fake(market):
+def anew(market):
+    """Return a server that has no fault before it and no call behind it."""
     market.script.faults.clear()
     market.log.calls.clear()
     return market
+
+
+@pytest.fixture
+def fake(market):
+    return anew(market)
 
 
 @pytest.fixture
@@ -127,9 +133,7 @@ def half_a_year():
 
 @pytest.fixture
 def long(half_a_year):
-    half_a_year.script.faults.clear()
-    half_a_year.log.calls.clear()
-    return half_a_year
+    return anew(half_a_year)
 
 
 def test_a_long_symbol_is_written_in_windows_and_goes_on_in_the_next(long, tmp_path, store):
@@ -231,8 +235,8 @@ def fetch(fake, tmp_path, monkeypatch, capsys):
     return call
 
 
-def test_the_command_needs_keys_and_no_opt_in_and_has_a_folder(fetch, tmp_path):
-    folder = tmp_path / "data" / "onepath" / "bars" / "iex-1Day"
+def test_the_command_needs_keys_and_no_opt_in_and_has_a_folder(fake, fetch, tmp_path):
+    folder = tmp_path / "data" / "onepath" / "bars" / f"iex-1Day-127.0.0.1-{fake.url.rpartition(':')[2]}"
     told = f"wrote {folder}; use it with --bars {folder}"
     assert fetch() == (0, ["S00: 2 new bars, 2 stored", "S01: 2 new bars, 2 stored", told], "")
     assert BarStore(folder).symbols() == ("S00", "S01")
@@ -250,9 +254,47 @@ def test_the_command_says_that_it_waits(fake, fetch, monkeypatch):
     assert out[:2] == ["S00: 2 new bars, 2 stored", "S01: 2 new bars, 2 stored"]
 
 
-def test_a_mix_is_one_line(fetch, tmp_path):
+def test_a_mix_is_one_line(fake, fetch, tmp_path):
     out = ("--out", str(tmp_path / "one"))
     assert fetch(*out)[0] == 0
     status, said, err = fetch(*out, "--interval", "1Min")
     assert (status, said, err.count("\n")) == (2, [], 1)
-    assert "holds 1Day bars of feed iex with adjustment all, asked for are 1Min bars of feed iex" in err
+    whose = f"with adjustment all from {fake.url.partition('//')[2]}"
+    assert f"holds 1Day bars of feed iex {whose}, asked for are 1Min bars of feed iex {whose}; name" in err
+
+
+# --- whose bars they are -----------------------------------------------------------------------
+
+
+def test_bars_of_a_broker_on_this_machine_never_come_among_those_of_alpaca(fake, fetch, tmp_path):
+    """A store of before does not say whose its bars are: they are Alpaca's."""
+    theirs = tmp_path / "data" / "onepath" / "bars" / "iex-1Day"
+    theirs.mkdir(parents=True)
+    told = '{"bars": {"interval": "1Day", "feed": "iex", "adjustment": "all"}, "asked": {}}'
+    (theirs / "store.json").write_text(told)
+    assert usual_folder(Origin("1Day", "iex")) == theirs
+    Provenance(theirs).require(Origin("1Day", "iex"))
+    assert fetch()[0] == 0
+    assert [path.name for path in theirs.iterdir()] == ["store.json"]
+    calls = len(fake.log.calls)
+    status, said, err = fetch("--out", str(theirs))
+    asked_for = f"asked for are 1Day bars of feed iex with adjustment all from {fake.url.partition('//')[2]}"
+    assert (status, said, err.count("\n")) == (2, [], 1)
+    assert f"{theirs} holds 1Day bars of feed iex with adjustment all, {asked_for}; " in err
+    assert err.endswith("name another folder (--out)\n")
+    assert len(fake.log.calls) == calls
+    assert (theirs / "store.json").read_text() == told
+
+
+def test_two_brokers_on_this_machine_have_a_folder_each(fetch, tmp_path):
+    assert fetch()[0] == 0
+    rows = dict.fromkeys(("S00", "S01"), AAA)
+    with FakeAlpaca(daily(None, 30, **rows), start=at(0, "16:01"), calendar=week()) as other:
+        assert fetch("--host", other.url)[1][0] == "S00: 1 new bars, 1 stored"
+        (first,) = (
+            path for path in (tmp_path / "data/onepath/bars").iterdir() if other.url[-5:] not in path.name
+        )
+        assert BarStore(first).read(["S00"]).height == 2
+        status, _, err = fetch("--host", other.url, "--out", str(first))
+    assert status == 2
+    assert f"asked for are 1Day bars of feed iex with adjustment all from {other.url[7:]}; name" in err

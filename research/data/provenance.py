@@ -1,13 +1,14 @@
 """What the bars of a store are, and up to when they were asked for: a small file beside them.
 
-In: the folder of a `BarStore`. Out: the interval, feed and adjustment that all of its bars have, and by
-symbol the span that a vendor has been asked about, which may be longer than the bars it had. Bars of two
-lengths or two feeds in one series would be read as one market by all that follows, so a mix is refused.
+In: the folder of a `BarStore`. Out: the interval, feed, adjustment and server that all of its bars have, and
+by symbol the span that a vendor has been asked about, which may be longer than the bars it had. Bars of two
+lengths, feeds or servers in one series would be read as one market by all that follows, so a mix is refused.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from pathlib import Path
@@ -34,19 +35,35 @@ class Origin:
         Whose trades they are of.
     adjustment : str
         What `adj_factor` is made of; "all" is splits and dividends.
+    host : str or None
+        A broker on this machine in Alpaca's place, such as "127.0.0.1:8765": its bars may be anything. None,
+        as where nothing is written of it: Alpaca's own.
     """
 
     interval: str
     feed: str
     adjustment: str = "all"
+    host: str | None = None
 
     def __str__(self) -> str:
-        return f"{self.interval} bars of feed {self.feed} with adjustment {self.adjustment}"
+        whose = f" from {self.host}" if self.host else ""
+        return f"{self.interval} bars of feed {self.feed} with adjustment {self.adjustment}{whose}"
 
 
 def usual_folder(origin: Origin) -> Path:
-    """Return where such bars are kept if nobody says otherwise: a store in the user's data folder."""
-    return platformdirs.user_data_path("onepath") / "bars" / f"{origin.feed}-{origin.interval}"
+    """Return where such bars are kept if nobody says otherwise: a store in the user's data folder.
+
+    Examples
+    --------
+    >>> (
+    ...     usual_folder(Origin("1Day", "iex")).name,
+    ...     usual_folder(Origin("1Day", "iex", host="localhost:80")).name,
+    ... )
+    ('iex-1Day', 'iex-1Day-localhost-80')
+    """
+    # Not every system takes a colon in a file's name.
+    place = "" if origin.host is None else "-" + re.sub("[^a-z0-9.]+", "-", origin.host).strip("-")
+    return platformdirs.user_data_path("onepath") / "bars" / f"{origin.feed}-{origin.interval}{place}"
 
 
 class Provenance:
@@ -68,7 +85,7 @@ class Provenance:
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     Provenance(Path(folder)).claim(Origin("1Day", "iex"))
     ...     Provenance(Path(folder)).origin
-    Origin(interval='1Day', feed='iex', adjustment='all')
+    Origin(interval='1Day', feed='iex', adjustment='all', host=None)
     """
 
     def __init__(self, folder: Path) -> None:
@@ -101,10 +118,12 @@ class Provenance:
         if self.origin is None and any(self._folder.glob("*.parquet")):
             raise BadValue(
                 f"{self._folder} holds bars, and of what interval and feed is not written; asked for are "
-                f"{origin}; name another folder"
+                f"{origin}; name another folder (--out)"
             )
         if self.origin not in (None, origin):
-            raise BadValue(f"{self._folder} holds {self.origin}, asked for are {origin}; name another folder")
+            raise BadValue(
+                f"{self._folder} holds {self.origin}, asked for are {origin}; name another folder (--out)"
+            )
 
     def claim(self, origin: Origin) -> None:
         """Write what the bars are that will be written, if it is not yet; else as `require`."""
