@@ -24,7 +24,7 @@ from research.errors import BadValue, OutputError
 if TYPE_CHECKING:
     from live.keys import Access
 
-__all__ = ["KILL_FILE", "LIMITS", "home_of", "only_one", "pointer_of"]
+__all__ = ["KILL_FILE", "LIMITS", "home_of", "homes_there", "only_one", "pointer_of"]
 
 LIMITS: Final = "limits.sqlite"
 KILL_FILE: Final = "KILL"
@@ -71,10 +71,37 @@ def home_of(access: Access) -> Path:
 
 def pointer_of(access: Access) -> Path:
     """Return the file that leads from a key to a folder with another key's name; mostly there is none."""
+    digest = hashlib.sha256(access.key.get_secret_value().encode()).hexdigest()[:12]
+    return _accounts() / "keys" / f"{_mode(live=access.live)}-{digest}"
+
+
+def homes_there(*, live: bool) -> list[Path]:
+    """Return the folders of all accounts of a mode, for who has no keys to tell which is meant.
+
+    Raises
+    ------
+    OutputError
+        The folder above them cannot be read.
+    """
+    accounts = _accounts()
+    try:
+        found = sorted(accounts.iterdir())
+    except FileNotFoundError:
+        return []
+    except OSError as problem:
+        raise OutputError(f"folder {accounts} cannot be read ({problem.strerror})") from problem
+    named = [path for path in found if _NAME.fullmatch(path.name) and path.is_dir()]
+    return [path for path in named if path.name.partition("-")[0] == _mode(live=live)]
+
+
+def _accounts() -> Path:
     chosen = os.environ.get("ONEPATH_HOME")
     base = Path(chosen) if chosen else platformdirs.user_state_path("onepath", appauthor=False)
-    digest = hashlib.sha256(access.key.get_secret_value().encode()).hexdigest()[:12]
-    return base / "accounts" / "keys" / f"{'live' if access.live else 'paper'}-{digest}"
+    return base / "accounts"
+
+
+def _mode(*, live: bool) -> str:
+    return "live" if live else "paper"
 
 
 @contextmanager

@@ -30,7 +30,7 @@ from pydantic import SecretStr
 
 from research.errors import BadValue, KeysRefused
 
-__all__ = ["Access", "access", "data_access", "limits_told", "settings_file"]
+__all__ = ["Access", "access", "access_to_kill", "data_access", "limits_told", "settings_file"]
 
 _TRADING: Final = {False: "https://paper-api.alpaca.markets", True: "https://api.alpaca.markets"}
 _DATA: Final = "https://data.alpaca.markets"
@@ -99,7 +99,54 @@ def access(
     BadValue
         Opt-ins that disagree, or a host that is not allowed.
     """
-    written = _written(settings_file() if file is None else file)
+    return _agreed(_written(settings_file() if file is None else file), live, host, environment, file)
+
+
+def access_to_kill(
+    *,
+    live: bool = False,
+    host: str | None = None,
+    environment: Mapping[str, str] | None = None,
+    file: Path | None = None,
+) -> tuple[Access | None, str]:
+    """Return the access of the kill switch, which no slip in the settings file may keep from an account.
+
+    Where the file's opt-in cannot be read, the command's word stands for it; the environment's counts.
+
+    Parameters
+    ----------
+    live, host, environment, file
+        As for `access`. Of a file with a fault, what can still be read counts, unless others may write it.
+
+    Returns
+    -------
+    Access or None
+        None if the keys are not known.
+    str
+        What is wrong with the file, or which key is not known; "" if nothing is.
+
+    Raises
+    ------
+    BadValue
+        As `access`.
+    """
+    written, fault = _seen(settings_file() if file is None else file)
+    if fault:
+        written = {"live": live, **written}
+    try:
+        return _agreed(written, live, host, environment, file), fault
+    except KeysRefused as problem:
+        return None, f"{problem}; {fault}" if fault else str(problem)
+
+
+def _agreed(
+    written: Mapping[str, Any],
+    live: bool,
+    host: str | None,
+    environment: Mapping[str, str] | None,
+    file: Path | None,
+) -> Access:
+    """Return what the three opt-ins agree on, with its hosts and keys."""
     said = {
         "--live": live,
         "ONEPATH_LIVE=yes": _switch(_told(environment, "ONEPATH_LIVE")),
@@ -110,10 +157,9 @@ def access(
         raise BadValue(
             f"live trading needs three agreeing opt-ins, missing: {missing}; give all, or none for paper"
         )
-    is_live = all(said.values())
+    trading, data = _hosts(live, host)
     key, secret = _keys(written, environment, file)
-    trading, data = _hosts(is_live, host)
-    return Access(key, secret, is_live, trading, data)
+    return Access(key, secret, live, trading, data)
 
 
 def data_access(
@@ -208,39 +254,46 @@ def _hosts(live: bool, host: str | None) -> tuple[str, str]:
 
 def _written(file: Path) -> Mapping[str, Any]:
     """Return what the settings file says; nothing if there is none."""
+    told, fault = _seen(file)
+    if fault:
+        raise KeysRefused(fault)
+    return told
+
+
+def _seen(file: Path) -> tuple[Mapping[str, Any], str]:
+    """Return what can be read of the settings file, and its fault; "" if it has none."""
     try:
         found = file.stat()
     except FileNotFoundError:
-        return {}
+        return {}, ""
     except OSError as problem:
-        raise KeysRefused(
-            f"{file} cannot be read ({problem.strerror}); make it readable to you alone"
-        ) from problem
+        return {}, f"{file} cannot be read ({problem.strerror}); make it readable to you alone"
+    fault = ""
     # Keys in it are money: only its owner may read it, and its owner is us.
     if hasattr(os, "getuid") and (
         found.st_mode & (stat.S_IRWXG | stat.S_IRWXO) or found.st_uid != os.getuid()
     ):
-        raise KeysRefused(
+        fault = (
             f"{file} must be readable to you alone, has mode {stat.S_IMODE(found.st_mode):o}; chmod 600 it"
         )
-    told = _parsed(file)
-    strange = sorted(set(told) - _KNOWN)
-    if strange:
-        raise KeysRefused(
+        if found.st_mode & (stat.S_IWGRP | stat.S_IWOTH) or found.st_uid != os.getuid():
+            return {}, fault  # it may be somebody else's word
+    told, unparsed = _parsed(file)
+    if strange := sorted(set(told) - _KNOWN):
+        unparsed = (
             f"{file} must hold key, secret, live and [limits] alone, has {', '.join(strange)}; drop them"
         )
-    if not isinstance(told.get("live", False), bool):
-        raise KeysRefused(f"`live` in {file} must be true or false; write it without quotes")
-    return told
+    elif not isinstance(told.get("live", False), bool):
+        unparsed = f"`live` in {file} must be true or false; write it without quotes"
+    known = {name: told[name] for name in told if name != "live" or isinstance(told[name], bool)}
+    return known, fault or unparsed
 
 
-def _parsed(file: Path) -> Mapping[str, Any]:
-    """Return what a settings file says, its keys wrapped; values of other names are left out."""
+def _parsed(file: Path) -> tuple[Mapping[str, Any], str]:
+    """Return what a settings file says, its keys wrapped and values of other names left out; or its fault."""
     try:
         told = tomllib.loads(file.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as problem:
-        kind = type(problem).__name__
-    else:
-        return {name: told[name] if name in _OPEN else _secret(told[name]) for name in told}
-    # Neither the text nor what failed on it, which holds the text: the line that is wrong may be the secret.
-    raise KeysRefused(f"{file} is no TOML ({kind}); write key, secret, live and [limits]")
+        # Neither the text nor what failed on it, which holds the text: the wrong line may be the secret.
+        return {}, f"{file} is no TOML ({type(problem).__name__}); write key, secret, live and [limits]"
+    return {name: told[name] if name in _OPEN else _secret(told[name]) for name in told}, ""

@@ -8,6 +8,12 @@ on where it ended.
 
 from __future__ import annotations
 
+if __name__ == "__main__":
+    # Before the imports below, so that Ctrl-C is one line while they are loaded; the file is imported anew.
+    from research.console import start
+
+    start("live.kill", after_ctrl_c="NOT confirmed that anything is latched or cancelled; run it again")
+
 import getpass
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -28,6 +34,8 @@ if TYPE_CHECKING:
 __all__ = ["app", "main"]
 
 NAME = "python -m live.kill"
+_AFTER_CTRL_C = "NOT confirmed that anything is latched or cancelled; run it again"
+_BY_HAND = "latched by file either: stop the runner by hand"
 app = typer.Typer(name=NAME, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
 
 
@@ -62,19 +70,31 @@ def kill(
     A latched account sends no order until `--reset 'kill switch' --why TEXT`.
     """
     from live.home import home_of
-    from live.keys import access
+    from live.keys import access, access_to_kill
 
     if paper and live:
         raise UsageError("an account is paper or live, was both; give --paper or --live")
     if reset is not None and (flatten or others):
         raise UsageError("--reset unlatches and does nothing else; leave --flatten and --all out")
-    who = access(live=live, host=host)
     if reset is not None:
-        _reset(home_of(who), reset, why)
+        _reset(home_of(access(live=live, host=host)), reset, why)
         return
+    who, fault = access_to_kill(live=live, host=host)
+    why = why or f"by hand, {_login()}"
+    if who is None:
+        _latch_all(why, live=live)
+        raise KeysRefused(fault)
     _say("account", f"{'live' if who.live else 'paper'}, at {who.trading}")
-    latched = _latch(who, why or f"by hand, {_login()}")
-    left = _wind_down(who, latched.since, flatten=flatten, others=others, patience=patience)
+    if fault:
+        _say("settings", f"{fault}; the kill switch goes on")
+    latched = None
+    try:
+        latched = _latch(who, why)
+        left = _wind_down(who, latched.since, flatten=flatten, others=others, patience=patience)
+    except KeyboardInterrupt:
+        holds = "the latch holds" if latched and latched.kept else "it may not be latched"
+        _say("NOT", f"confirmed: interrupted, orders may still be open; {holds}; run this again")
+        raise typer.Exit(1) from None
     if left or not latched.kept:
         raise typer.Exit(1)
 
@@ -92,26 +112,58 @@ def _login() -> str:
 
 
 def _latch(who: Access, why: str) -> Latched:
-    """Latch the switch; if that cannot be written, leave the file that means the same."""
-    from live.home import KILL_FILE, LIMITS, home_of
+    """Latch the switch of the account that the keys lead to."""
+    from live.home import home_of
+
+    try:
+        home = home_of(who)
+    except OutputError as problem:
+        _say("NOT", f"latched: {problem}")
+        _say("NOT", _BY_HAND)
+        return Latched(datetime.now(UTC), kept=False)
+    return _latch_in(home, why, winding=True)
+
+
+def _latch_in(home: Path, why: str, *, winding: bool) -> Latched:
+    """Latch the switch in a folder; if that cannot be written, leave the file that means the same."""
+    from live.home import KILL_FILE, LIMITS
     from live.killing import latch_kill
     from live.limits import KILL, Limits
 
-    now, home = datetime.now(UTC), None
+    now = datetime.now(UTC)
     try:
-        home = home_of(who)
         with Limits.at(home / LIMITS) as limits:
             new = latch_kill(limits, why, now)
-            limits.wind(_login(), now)
+            if winding:
+                limits.wind(_login(), now)
             latch = limits.latched()[KILL]
     except OutputError as problem:
         _say("NOT", f"latched: {problem}")
-        if home is None or not _left_file(home / KILL_FILE, why):
-            _say("NOT", "latched by file either: stop the runner by hand")
+        if not _left_file(home / KILL_FILE, why):
+            _say("NOT", _BY_HAND)
         return Latched(now, kept=False)
     since = datetime.fromisoformat(latch.at)
     _say("latched", f"{KILL}{'' if new else ', was so'} since {since:%Y-%m-%d %H:%M:%S} UTC: {latch.text}")
     return Latched(since, kept=True)
+
+
+def _latch_all(why: str, *, live: bool) -> None:
+    """Latch every account of the mode: without keys nobody knows which one is meant."""
+    from live.home import homes_there
+
+    mode = "live" if live else "paper"
+    try:
+        homes = homes_there(live=live)
+    except OutputError as problem:
+        _say("NOT", f"latched: {problem}")
+    else:
+        for home in homes:
+            _say("account", f"{mode}, keys not known, folder {home}")
+            # Who cancels nothing does not wind down: protection stays, and a runner may put it back.
+            _latch_in(home, why, winding=False)
+        if not homes:
+            _say("NOT", f"latched: no {mode} account has a folder here")
+    _say("NOT", "cancelled: without keys the broker cannot be asked, so what is open there may stay open")
 
 
 def _left_file(path: Path, why: str) -> bool:
@@ -138,7 +190,9 @@ def _wind_down(who: Access, since: datetime, *, flatten: bool, others: bool, pat
     # A single answer may take no longer than all of them together.
     seconds = min(DEADLINE, max(patience, 1.0))
     talk = trading_talk(who, deadline=seconds)
-    account = AlpacaAccount(Line(talk, patience=seconds))
+    asking = Line(talk, patience=seconds)
+    asking.remedy = "it is asked again while --patience lasts, after that run this again"
+    account = AlpacaAccount(asking)
     closing = Closing(account, who, since, send_admitted, _say) if flatten else None
     winding = Winding(account, who.prefix, _say, closing, others=others, patience=patience)
     try:
@@ -224,13 +278,4 @@ def _lift(home: Path, lift_file: Callable[[Path], bool]) -> None:
 
 def main() -> None:
     """Run the command line and leave with its exit status."""
-    raise SystemExit(run(app, name=NAME))
-
-
-if __name__ == "__main__":
-    from research.console import interrupted
-
-    try:
-        main()
-    except KeyboardInterrupt:  # while the command was still being loaded
-        raise SystemExit(interrupted(NAME)) from None
+    raise SystemExit(run(app, name=NAME, after_ctrl_c=_AFTER_CTRL_C))

@@ -12,7 +12,7 @@ from __future__ import annotations
 import signal
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from live.alpaca import AlpacaAccount
 
 __all__ = [
+    "Heard",
     "Swept",
     "cancel_all",
     "heard_kill",
@@ -89,16 +90,33 @@ def lift_file(home: Path) -> bool:
     return True
 
 
+@dataclass(frozen=True)
+class Heard:
+    """What was heard and is not latched yet: called, it says why the switch is thrown, or None.
+
+    Attributes
+    ----------
+    said : list of str
+        Emptied once the latch is on the disk: from there alone it is reset.
+    """
+
+    said: list[str] = field(default_factory=list)
+
+    def __call__(self) -> str | None:
+        """Return why the switch is thrown; None if it is not."""
+        return self.said[0] if self.said else None
+
+
 @contextmanager
-def heard_kill() -> Iterator[Callable[[], str | None]]:
-    """Turn SIGUSR1 into a question to be asked at each tick: why the switch is thrown, or None.
+def heard_kill() -> Iterator[Heard]:
+    """Turn SIGUSR1 into a question to be asked at each tick.
 
     Only the main thread can listen to signals.
     """
-    heard: list[str] = []
-    before = signal.signal(signal.SIGUSR1, lambda *_: heard.append("signal SIGUSR1"))
+    heard = Heard()
+    before = signal.signal(signal.SIGUSR1, lambda *_: heard.said.append("signal SIGUSR1"))
     try:
-        yield lambda: heard[0] if heard else None
+        yield heard
     finally:
         signal.signal(signal.SIGUSR1, before)
 

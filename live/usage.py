@@ -106,9 +106,19 @@ def usage_of(
         The account's, USD, as the door knows it: not the run's own, which began with a part of it.
     """
     used = _used(now, marks, at, equity)
-    return tuple(
+    rows = (
         _row(field, used.get(field), None if rules is None else getattr(rules, field)) for field in _NAMES
     )
+    return (*rows, _restricted(now, rules))
+
+
+def _restricted(now: Standing, rules: Rules | None) -> Usage:
+    """Return the row of the symbols that must not be entered; those held all the same are what is used."""
+    if rules is None:
+        return Usage("restricted", "–", "–", None)
+    held = sorted({p.symbol for p in now.positions} & rules.restricted)
+    allowed = f"all but {', '.join(sorted(rules.restricted))}" if rules.restricted else "all symbols"
+    return Usage("restricted", ", ".join(held) or "none held", allowed, 1.0 if held else 0.0)
 
 
 def _used(

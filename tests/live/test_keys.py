@@ -5,7 +5,7 @@ import traceback
 
 import pytest
 
-from live.keys import access, data_access, limits_told
+from live.keys import access, access_to_kill, data_access, limits_told
 from research.errors import BadValue, KeysRefused
 from tests.live.canary import KEY, SECRET
 
@@ -144,3 +144,43 @@ def test_limits_stand_in_the_same_file_and_do_not_hinder_access(file):
         limits_told(write(file, "[limits]\n", 0o644))
     with pytest.raises(BadValue, match=r"`limits` in .* must be a table, was none"):
         limits_told(write(file, "limits = 3\n"))
+
+
+@pytest.mark.parametrize(
+    ("text", "mode"),
+    [
+        ("x = 20,000\n", 0o600),
+        ("live = true\nx = 1\n", 0o600),
+        ("live = true\n", 0o644),
+        ('live = "yes"', 0o600),
+    ],
+)
+def test_to_kill_the_commands_word_stands_for_what_cannot_be_read(text, mode, file):
+    write(file, text, mode)
+    known, fault = access_to_kill(live=True, environment=KEYS | {"ONEPATH_LIVE": "yes"}, file=file)
+    assert known is not None
+    assert (known.live, known.key.get_secret_value()) == (True, KEY)
+    assert str(file) in fault
+    with pytest.raises(BadValue, match="missing: ONEPATH_LIVE=yes;"):
+        access_to_kill(live=True, environment=KEYS, file=file)
+    with pytest.raises(BadValue, match="missing: --live"):
+        access_to_kill(environment=KEYS | {"ONEPATH_LIVE": "yes"}, file=file)
+
+
+def test_to_kill_a_word_that_can_be_read_counts(file):
+    write(file, "live = true\nx = 1\n")
+    with pytest.raises(BadValue, match="missing: --live, ONEPATH_LIVE=yes;"):
+        access_to_kill(environment=KEYS, file=file)
+    write(file, "live = false\nx = 1\n")
+    with pytest.raises(BadValue, match="missing: live = true in the settings file;"):
+        access_to_kill(live=True, environment=KEYS | {"ONEPATH_LIVE": "yes"}, file=file)
+
+
+def test_to_kill_a_sound_file_is_as_ever(file):
+    told = KEYS | {"ONEPATH_LIVE": "yes"}
+    with pytest.raises(BadValue, match="missing: live = true in the settings file;"):
+        access_to_kill(live=True, environment=told, file=file)
+    assert access_to_kill(environment=KEYS, file=file) == (access(environment=KEYS, file=file), "")
+    known, problem = access_to_kill(environment={}, file=file)
+    assert known is None
+    assert problem.startswith("no API key: set APCA_API_KEY_ID")

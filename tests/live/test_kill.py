@@ -10,49 +10,20 @@ import time
 import pytest
 
 from live.home import home_of
-from live.kill import app
 from live.killing import kill_asked
 from live.limits import KILL, Limits
-from research.console import run
-from tests.fake_alpaca import FakeAlpaca
-from tests.fake_alpaca.worlds import at, daily, week
-from tests.live.canary import KEY, SECRET
+from tests.fake_alpaca.worlds import at
 from tests.live.killing_helpers import access_to, held, open_ids, ours, protected
 
 
-@pytest.fixture
-def fake():
-    """Monday, half an hour into the session."""
-    with FakeAlpaca(daily(), start=at(0, "10:00"), calendar=week()) as server:
-        yield server
-
-
 @pytest.fixture(autouse=True)
-def _account(monkeypatch, tmp_path):
-    monkeypatch.setenv("APCA_API_KEY_ID", KEY)
-    monkeypatch.setenv("APCA_API_SECRET_KEY", SECRET)
-    monkeypatch.setenv("ONEPATH_HOME", str(tmp_path / "state"))
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+def _account(paper_keys, monkeypatch):
     monkeypatch.setenv("LOGNAME", "jane")
-    monkeypatch.delenv("ONEPATH_LIVE", raising=False)
 
 
 @pytest.fixture
 def home(fake):
     return home_of(access_to(fake))
-
-
-@pytest.fixture
-def kill(fake, capsys):
-    """Run the command at the fake; return status, lines and what stderr has."""
-
-    def ask(*words):
-        status = run(app, ["--host", fake.url, *words], name="kill")
-        out, err = capsys.readouterr()
-        assert SECRET not in out + err
-        return status, out.splitlines(), err
-
-    return ask
 
 
 def latches(home):
@@ -107,6 +78,7 @@ def test_it_latches_though_the_network_is_dead(kill, fake, home):
     assert begins(lines)[:2] == ["account", "latched"]
     assert lines[-1].startswith("NOT       confirmed")
     assert "no answer from the broker" in lines[-2]
+    assert lines[-2].endswith("; it is asked again while --patience lasts, after that run this again")
     assert KILL in latches(home)
 
 
@@ -292,12 +264,14 @@ def test_misuse_is_one_line_and_touches_nothing(kill, fake, home, words, said):
     assert fake.log.calls == []
 
 
-def test_without_keys_nobody_knows_which_account(kill, home, monkeypatch):
+def test_without_keys_nobody_knows_which_account(kill, fake, home, monkeypatch):
     monkeypatch.delenv("APCA_API_KEY_ID")
-    status, _, err = kill()
+    status, lines, err = kill()
     assert status == 2
     assert "set APCA_API_KEY_ID" in err
-    assert list(home.iterdir()) == []
+    assert begins(lines) == ["account", "latched", "NOT"]
+    assert latches(home) == {KILL: "by hand, jane"}  # so every account of the mode that is known here
+    assert fake.log.calls == []
 
 
 # --- as a process ------------------------------------------------------------------------------

@@ -1,11 +1,14 @@
 """The kill switch and a trader that runs beside it: by file, by signal, by the command, and afterwards."""
 
+import os
+import signal
 from datetime import UTC, datetime
 
 import pytest
 
 from live.findings import Act, Policy
 from live.glance import glance_at
+from live.killing import heard_kill
 from live.limits import KILL
 from live.vitals import Health
 from research.execution import Execution
@@ -48,9 +51,23 @@ def test_the_file_latches_though_the_network_is_dead(fake, floor):
 
 
 def test_the_signal_latches(fake, floor):
-    floor.trader._kill = lambda: "signal SIGUSR1"
+    floor.trader._kill.said.append("signal SIGUSR1")
     floor.tick()
     assert floor.limits.latched()[KILL].text == "signal SIGUSR1"
+
+
+def test_a_signal_latches_once_so_that_a_reset_lasts_while_the_runner_lives(fake, floor):
+    with heard_kill() as floor.trader._kill:
+        for _ in range(2):
+            os.kill(os.getpid(), signal.SIGUSR1)
+        floor.tick(times=2)
+        for _ in range(2):
+            floor.limits.reset(KILL, by="jane", why="all is well", at=datetime.now(UTC))
+            floor.tick(times=2)
+            assert not floor.limits.killed
+            os.kill(os.getpid(), signal.SIGUSR1)
+            floor.tick()
+            assert floor.limits.killed
 
 
 def test_what_the_command_closes_at_the_next_open_is_left_to_it(fake, floor):

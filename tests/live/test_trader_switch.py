@@ -31,7 +31,7 @@ def by_file(it):
 
 
 def by_signal(it):
-    it.floor.trader._kill = lambda: "signal SIGUSR1"
+    it.floor.trader._kill.said.append("signal SIGUSR1")
 
 
 def by_nobody(it):
