@@ -12,6 +12,7 @@ more than half as much again as all of the money.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -19,6 +20,7 @@ from decimal import Decimal
 from types import MappingProxyType
 from typing import Any, Final
 
+from live.pace import PER_MINUTE, RESERVE
 from live.payloads import amount_of
 from live.risk_context import Rules
 from research.errors import BadValue, UnknownName
@@ -32,6 +34,11 @@ _MOST: Final = 1.5  # times the run's money, in one order
 _SHARE_ROOM: Final = 2  # times its share of equity, but never more than all of it
 _CHEAPEST: Final = 5  # USD a share: what costs less is a penny stock (17 CFR 240.3a51-1)
 _ORDERS: Final = 3  # open at once of one symbol: an entry or exit, a stop, a target
+_SENT: Final = 3  # of one symbol in a minute: an exit, an entry, its protection; a cancel is no order
+_LOOKS: Final = 12 * 4  # requests of a minute's looks: clock, account, orders, positions every five seconds
+_MOST_SENT: Final = PER_MINUTE - RESERVE - _LOOKS  # else orders would take the room that looking needs
+# As the broker writes symbols: AAPL, BRK.B, ABC.WS.A. The door compares letter by letter.
+_SYMBOL: Final = re.compile(r"[A-Z][A-Z0-9]{0,9}([./^-][A-Z0-9]{1,4}){0,2}")
 
 
 @dataclass(frozen=True)
@@ -72,6 +79,7 @@ class Run:
             position_share=share,
             positions=max(plain.positions, self.symbols),
             open_orders=max(plain.open_orders, _ORDERS * self.symbols),
+            orders_per_minute=max(plain.orders_per_minute, min(_SENT * self.symbols, _MOST_SENT)),
             stale_after=STALE_DAILY if self.daily else plain.stale_after,
         )
 
@@ -158,12 +166,21 @@ def _seconds(like: str) -> Callable[[str, object, object], timedelta]:
 
 
 def _symbols(name: str, value: object, where: object) -> frozenset[str]:
-    if not isinstance(value, list) or not all(isinstance(each, str) and each.strip() for each in value):
-        raise _complaint(name, "a list of symbols", value, where, '["GME", "AMC"]')
-    return frozenset(each.strip() for each in value)
+    names = (
+        [each.strip() if isinstance(each, str) else "" for each in value] if isinstance(value, list) else [""]
+    )
+    for each in names:
+        if not _SYMBOL.fullmatch(each):
+            # A symbol in small letters is repeated; other text is not, as above.
+            was = repr(each) if _SYMBOL.fullmatch(each.upper()) else "something else"
+            raise BadValue(
+                f"limit `{name}` in {where} must be a list of symbols in capitals, was or held {was}; "
+                f'write it like {name} = ["GME", "BRK.B"]'
+            )
+    return frozenset(names)
 
 
-# By name, how a limit is read. Hosts are the mode's; short sales and fractions are options of the command.
+# By name, how a limit is read. Hosts are the mode's; short sales are an option of the command.
 KEYS: Final[Mapping[str, Callable[[str, object, object], Any]]] = MappingProxyType(
     {
         "order_quantity": _amount("shares", "5000"),
@@ -189,19 +206,26 @@ KEYS: Final[Mapping[str, Callable[[str, object, object], Any]]] = MappingProxyTy
 
 
 def text_of_rules(rules: Rules) -> dict[str, str]:
-    """Return the limits that have a number, by name, as exact as they are; seconds for spans of time."""
+    """Return the limits by name, as exact as they are; seconds for spans of time."""
     values = {name: getattr(rules, name) for name in KEYS if name != "restricted"}
-    return {
+    told = {
         name: str(value.total_seconds() if isinstance(value, timedelta) else value)
         for name, value in values.items()
     }
+    return told | {"restricted": ", ".join(sorted(rules.restricted))}
 
 
 def rules_of_text(told: Mapping[str, str]) -> Rules | None:
-    """Return the limits that `text_of_rules` wrote; None if one lacks or is no number."""
+    """Return the limits that `text_of_rules` wrote; None if one lacks, or is no number or list of symbols."""
     plain = Rules()
-    found: dict[str, Any] = {}
-    for name in text_of_rules(plain):
+    names = told.get("restricted")
+    restricted = frozenset(names.split(", ") if names else ())
+    if names is None or not all(map(_SYMBOL.fullmatch, restricted)):
+        return None
+    found: dict[str, Any] = {"restricted": restricted}
+    for name in KEYS:
+        if name in found:
+            continue
         number = amount_of(told.get(name))
         if number is None:
             return None

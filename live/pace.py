@@ -10,11 +10,14 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from typing import Final
 
 from research.errors import BadValue
 
-__all__ = ["Pace"]
+__all__ = ["PER_MINUTE", "RESERVE", "Pace"]
 
+PER_MINUTE: Final = 150  # requests; Alpaca counts 200
+RESERVE: Final = 30  # of them, for cancels
 _WINDOW = 60.0
 
 
@@ -39,12 +42,15 @@ class Pace:
     """
 
     def __init__(
-        self, per_minute: int = 150, reserve: int = 30, clock: Callable[[], float] = time.monotonic
+        self,
+        per_minute: int = PER_MINUTE,
+        reserve: int = RESERVE,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         if not 0 <= reserve < per_minute:
             raise BadValue(
                 f"`reserve` must be from 0 to below `per_minute` ({per_minute}), was {reserve}; "
-                "the default is 30"
+                f"the default is {RESERVE}"
             )
         self._most, self._reserve, self._clock = per_minute, reserve, clock
         self._taken: deque[float] = deque()

@@ -18,7 +18,7 @@ from live import risk_form as form
 from live import risk_gates as gates
 from live.risk_context import Breach, Context, Purpose, Rules, Wanted
 
-__all__ = ["CHECKS", "Admitted", "Blocked", "Door"]
+__all__ = ["CHECKS", "SIZES", "Admitted", "Blocked", "Door"]
 
 Check = Callable[[Wanted, Context, Rules], Breach | None]
 
@@ -54,6 +54,14 @@ _REDUCE: dict[str, Check] = {
     "reduces only": form.only_reduces,
     "orders per minute": amounts.orders_per_minute,
 }
+SIZES: dict[str, Check] = {
+    "order quantity": amounts.order_quantity,
+    "order notional": amounts.order_notional,
+    "position notional": amounts.position_notional,
+    "position share": amounts.position_share,
+    "gross exposure": amounts.gross_exposure,
+    "positions": amounts.position_count,
+}
 _ENTER: dict[str, Check] = {
     **_AN_ORDER,
     **_SENDABLE,
@@ -65,12 +73,7 @@ _ENTER: dict[str, Check] = {
     "price collar": gates.collared,
     "opposite order": form.no_wash,
     "enters only": form.only_enters,
-    "order quantity": amounts.order_quantity,
-    "order notional": amounts.order_notional,
-    "position notional": amounts.position_notional,
-    "position share": amounts.position_share,
-    "gross exposure": amounts.gross_exposure,
-    "positions": amounts.position_count,
+    **SIZES,
     "buying power": amounts.buying_power,
     "open orders": amounts.open_orders,
     "orders per minute": amounts.orders_per_minute,

@@ -203,7 +203,7 @@ class Rules:
         Farthest that a limit price may be from the last price, and that from the one before, as a fraction.
     stale_after, clock_skew : timedelta
         Oldest a bar may be, and how far the clocks may be apart, for an entry.
-    allow_short, allow_fractional : bool
+    allow_short : bool
 
     Raises
     ------
@@ -228,7 +228,6 @@ class Rules:
     stale_after: timedelta = timedelta(hours=20)
     clock_skew: timedelta = timedelta(seconds=2)
     allow_short: bool = False
-    allow_fractional: bool = False
 
     def __post_init__(self) -> None:
         for each in fields(self):

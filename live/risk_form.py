@@ -67,16 +67,15 @@ def known_world(w: Wanted, c: Context, r: Rules) -> Breach | None:
 
 
 def whole_shares(w: Wanted, c: Context, r: Rules) -> Breach | None:
-    """Ask for whole shares; fractions only where asked for, for a day, and never as resting protection.
+    """Ask for whole shares; a fraction that came by a split or by hand may leave, for a day.
 
-    A fraction that came by a split or by hand can be flattened in any case.
+    With an exit, or when all is flattened: nothing is entered by fractions, and none rests as protection.
     """
     if w.quantity % 1 == 0:
         return None
     asset = c.assets.get(w.symbol)
-    asked = r.allow_fractional or w.purpose is Purpose.FLATTEN
-    may = asked and asset is not None and asset.fractionable
-    if may and w.time_in_force == "day" and w.purpose is not Purpose.PROTECT:
+    leaves = w.purpose in {Purpose.EXIT, Purpose.FLATTEN} and w.time_in_force == "day"
+    if leaves and asset is not None and asset.fractionable:
         return None
     return Breach("quantity must be whole shares", str(w.quantity), "round it down")
 

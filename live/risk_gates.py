@@ -21,6 +21,7 @@ __all__ = [
     "sane_price",
     "tradable",
     "unlatched",
+    "unrestricted",
 ]
 
 _LATER = "wait for the next bar"
@@ -54,11 +55,23 @@ def unlatched(w: Wanted, c: Context, r: Rules) -> Breach | None:
     return None
 
 
-def tradable(w: Wanted, c: Context, r: Rules) -> Breach | None:
-    """Ask that the symbol is not restricted, that the broker trades it, and sells it short if need be."""
+def unrestricted(w: Wanted, c: Context, r: Rules) -> Breach | None:
+    """Ask that an entry's symbol is not on the list of those that must not be traded."""
     if w.symbol in r.restricted and w.purpose is Purpose.ENTER:
         return Breach("symbol must not be restricted", w.symbol, "take it off the list")
+    return None
+
+
+def tradable(w: Wanted, c: Context, r: Rules) -> Breach | None:
+    """Ask that the symbol is not restricted, that the broker trades it, and sells it short if need be.
+
+    Of a symbol that nobody could be asked about, what only reduces passes: the broker says no itself.
+    """
+    if (listed := unrestricted(w, c, r)) is not None:
+        return listed
     asset = c.assets.get(w.symbol)
+    if asset is None and w.purpose is not Purpose.ENTER:
+        return None  # what is held was tradable once: no answer must not keep it bare
     if asset is None or not (asset.active and asset.tradable):
         return Breach("symbol must be tradable at the broker", w.symbol, "trade another")
     short = w.purpose is Purpose.ENTER and w.side < 0

@@ -11,7 +11,7 @@ from live.allowed import KEYS, Run, rules_of_text, said_limits, text_of_rules
 from live.keys import access, limits_told, settings_file
 from live.risk_context import Quote, Rules
 from research.errors import BadValue, UnknownName
-from tests.live.risk_helpers import ENTRY, WORLD, blocked
+from tests.live.risk_helpers import ENTRY, HOLDING, PROTECT, WORLD, blocked
 
 D = Decimal
 ROOT = Path(__file__).parents[2]
@@ -27,6 +27,16 @@ def test_defaults_follow_from_the_money_the_weight_and_the_symbols():
     assert (many.order_notional, many.order_quantity) == (D(57_000), D(11_400))
     assert many.position_share == D("0.038")
     assert (many.positions, many.open_orders, many.stale_after) == (50, 150, timedelta(hours=20))
+
+
+@pytest.mark.parametrize(("symbols", "orders"), [(1, 30), (10, 30), (11, 33), (24, 72), (25, 72), (500, 72)])
+def test_orders_of_a_minute_follow_from_the_symbols_within_our_own_rate(symbols, orders):
+    """Three of a symbol; at most 150 requests less 30 for cancels and 4 for each of 12 looks."""
+    rules = Run(100_000.0, 0.95 / symbols, symbols, daily=True).defaults()
+    assert rules.orders_per_minute == orders
+    for before, kept in ((orders - 1, ""), (orders, "orders per minute")):
+        sent = [WORLD.now - timedelta(seconds=1)] * before
+        assert blocked(PROTECT, HOLDING, rules, sent_at=sent) == kept
 
 
 @pytest.mark.parametrize("capital", [40_000.0, 100_000.0, 5_000_000.0])
@@ -57,7 +67,7 @@ def test_what_the_file_says_takes_the_place_of_a_default():
         "order_quantity": 100, "order_notional": 5e4, "position_notional": 60_000.5, "position_share": 0.5,
         "gross_exposure": 2, "positions": 3, "open_orders": 4, "orders_per_minute": 5, "orders_per_day": 6,
         "daily_loss": 0.01, "drawdown": 1, "collar": 0.1, "stale_after": 3600, "clock_skew": 0.5,
-        "restricted": ["GME", " AMC "],
+        "restricted": ["GME", " BRK.B "],
     }  # fmt: skip
     assert set(told) == set(KEYS)
     assert Rules(**said_limits(told, FILE)) == Rules(
@@ -65,7 +75,7 @@ def test_what_the_file_says_takes_the_place_of_a_default():
         position_share=D("0.5"), gross_exposure=D(2), positions=3, open_orders=4, orders_per_minute=5,
         orders_per_day=6, daily_loss=D("0.01"), drawdown=D(1), collar=D("0.1"),
         stale_after=timedelta(hours=1), clock_skew=timedelta(seconds=0.5),
-        restricted=frozenset({"GME", "AMC"}),
+        restricted=frozenset({"GME", "BRK.B"}),
     )  # fmt: skip
     assert said_limits({}, FILE) == {}
 
@@ -78,7 +88,7 @@ REFUSED: dict[str, tuple[list[object], str]] = {
     "daily_loss": ([3, 0], r"a fraction in \(0, 1\]"),
     "positions": ([0, 2.0, True, "3"], "a whole number ≥ 1"),
     "stale_after": ([0, 1e10, "5d"], "a number of seconds"),
-    "restricted": (["GME", [1], [""], {}], "a list of symbols"),
+    "restricted": (["GME", [1], [""], {}, ["IBM", "aapl"], ["A" * 20]], "a list of symbols in capitals"),
 }
 
 
@@ -90,8 +100,21 @@ def test_a_value_outside_its_rule_is_one_line_without_its_text(name, value):
     ) as told:
         said_limits({name: value}, FILE)
     assert "\n" not in str(told.value)
-    if isinstance(value, str):
+    if isinstance(value, str) and name != "restricted":
         assert "was text; " in str(told.value)
+
+
+@pytest.mark.parametrize(
+    ("told", "was"), [("aapl", "'aapl'"), ("brk.b", "'brk.b'"), ("PK" * 10, "something else")]
+)
+def test_a_restricted_name_that_no_symbol_is_written_like_is_refused(told, was):
+    """The door compares letter by letter: "aapl" would have restricted nothing."""
+    with pytest.raises(BadValue) as refused:
+        said_limits({"restricted": ["IBM", told]}, FILE)
+    assert str(refused.value) == (
+        f"limit `restricted` in {FILE} must be a list of symbols in capitals, was or held {was}; "
+        'write it like restricted = ["GME", "BRK.B"]'
+    )
 
 
 @pytest.mark.parametrize(
@@ -107,6 +130,9 @@ def test_a_limit_that_there_is_not(name, remedy):
 def test_limits_go_through_text_and_back():
     rules = Run(123_456.78, 0.95 / 7, 7, daily=True).defaults()
     assert rules_of_text(text_of_rules(rules)) == rules
+    some = replace(rules, restricted=frozenset({"IBM", "BRK.B"}))
+    assert text_of_rules(some)["restricted"] == "BRK.B, IBM"
+    assert rules_of_text(text_of_rules(some)) == some
     for name in text_of_rules(rules):
         known = text_of_rules(rules)
         assert rules_of_text(known | {name: "x"}) is None
@@ -122,6 +148,7 @@ def test_the_docs_name_every_limit_and_where_to_set_it():
     told = {row[1].partition("`")[2].partition("`")[0]: row[3].rstrip(" |") for row in rows if "`" in row[1]}
     assert set(told) == set(KEYS)
     three = text_of_rules(Run(100_000.0, 0.95 / 3, 3, daily=True).defaults())
+    assert (three.pop("restricted"), told["restricted"]) == ("", "none")
     for name, value in three.items():
         number = told[name].removesuffix(" USD").replace(",", "")
         assert float(number) == pytest.approx(float(value), abs=0.001), name

@@ -81,22 +81,21 @@ def test_an_open_order_must_have_a_side_and_a_size():
     assert "amount under way must be a number, was NaN; ask" in text(reserved=NAN)
 
 
-@pytest.mark.parametrize(("purpose", "allowed", "fractionable", "force", "ok"), [
-    (Purpose.ENTER, True, True, "day", True), (Purpose.ENTER, False, True, "day", False),
-    (Purpose.ENTER, True, False, "day", False), (Purpose.ENTER, True, True, "gtc", False),
-    (Purpose.PROTECT, True, True, "day", False), (Purpose.FLATTEN, False, True, "day", True),
-    (Purpose.FLATTEN, False, False, "day", False), (Purpose.EXIT, False, True, "day", False),
-    (Purpose.EXIT, True, True, "day", True),
+@pytest.mark.parametrize(("purpose", "fractionable", "force", "ok"), [
+    (Purpose.ENTER, True, "day", False), (Purpose.ENTER, True, "gtc", False),
+    (Purpose.PROTECT, True, "day", False), (Purpose.PROTECT, True, "gtc", False),
+    (Purpose.FLATTEN, True, "day", True), (Purpose.FLATTEN, False, "day", False),
+    (Purpose.FLATTEN, True, "gtc", False), (Purpose.EXIT, True, "day", True),
+    (Purpose.EXIT, False, "day", False), (Purpose.EXIT, True, "gtc", False),
 ])  # fmt: skip
-def test_fractions(purpose, allowed, fractionable, force, ok):
+def test_fractions(purpose, fractionable, force, ok):
     side = 1 if purpose is Purpose.ENTER else -1
     world = WORLD if purpose is Purpose.ENTER else HOLDING
     wanted = replace(ENTRY, quantity=D("9.5"), purpose=purpose, time_in_force=force, side=side)
-    rules = replace(RULES, allow_fractional=allowed)
     assets = {"IBM": replace(GOOD, fractionable=fractionable)}
-    assert blocked(wanted, world, rules, assets=assets) == ("" if ok else "whole shares")
-    assert blocked(wanted, world, rules, assets={}) == "whole shares"
-    assert blocked(replace(wanted, quantity=D(9)), world, rules, assets=assets) == ""
+    assert blocked(wanted, world, assets=assets) == ("" if ok else "whole shares")
+    assert blocked(wanted, world, assets={}) == "whole shares"
+    assert blocked(replace(wanted, quantity=D(9)), world, assets=assets) == ""
 
 
 def test_the_whole_share_rule_in_words():

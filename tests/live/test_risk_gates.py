@@ -97,7 +97,11 @@ def test_a_latched_limit_stops_entries_alone(wanted):
 def test_a_symbol_that_cannot_be_traded(wanted, change):
     assets = {"IBM": replace(GOOD, **change)}
     assert blocked(wanted, world_of(wanted), assets=assets) == ("" if wanted is FLATTEN else "tradable")
-    assert blocked(wanted, world_of(wanted), assets={}) == ("" if wanted is FLATTEN else "tradable")
+
+
+@pytest.mark.parametrize("wanted", ALL)
+def test_a_symbol_that_nobody_could_be_asked_about_is_not_entered_and_may_be_left(wanted):
+    assert blocked(wanted, world_of(wanted), assets={}) == ("tradable" if wanted is ENTRY else "")
 
 
 def test_tradable_in_words():
