@@ -91,11 +91,22 @@ class AlpacaAccount:
         """Let something be called before each request, in the caller's thread."""
         self._line.beat = beat
 
+    def _mapping(self, what: str, value: object) -> Mapping[str, Any]:
+        if not isinstance(value, Mapping):
+            raise Unreachable(f"the broker's answer about the {what} cannot be read; {self._line.remedy}")
+        return value
+
+    def _listed(self, what: str, value: object) -> list[Any]:
+        # Never "none" for an answer that was not a list: an empty one means that nothing is held.
+        if not isinstance(value, list):
+            raise Unreachable(f"the broker's list of {what} cannot be read; {self._line.remedy}")
+        return value
+
     # --- reading -------------------------------------------------------------------------------
 
     def account(self) -> Mapping[str, Any]:
         """Return the account as the broker tells of it; its fields are text, or missing."""
-        return _mapping("account", self._line.read("/account"))
+        return self._mapping("account", self._line.read("/account"))
 
     def clock(self) -> BrokerClock:
         """Return the broker's clock.
@@ -105,7 +116,7 @@ class AlpacaAccount:
         Unreachable
             An answer without these four; without them nobody knows whether the market is open.
         """
-        told = _mapping("clock", self._line.read("/clock"))
+        told = self._mapping("clock", self._line.read("/clock"))
         now, begin, end = (instant_of(told.get(name)) for name in ("timestamp", "next_open", "next_close"))
         is_open = told.get("is_open")
         if now is None or begin is None or end is None or not isinstance(is_open, bool):
@@ -115,16 +126,17 @@ class AlpacaAccount:
     def calendar(self, first: date, last: date) -> list[Mapping[str, Any]]:
         """Return the sessions from a day to a day: date, open and close as Eastern wall time."""
         span = {"start": first.isoformat(), "end": last.isoformat()}
-        return [_mapping("session", row) for row in _listed("calendar", self._line.read("/calendar", span))]
+        rows = self._listed("calendar", self._line.read("/calendar", span))
+        return [self._mapping("session", row) for row in rows]
 
     def asset(self, symbol: str) -> Mapping[str, Any] | None:
         """Return what the broker says of a symbol; None if it does not know it."""
         found = self._line.read(f"/assets/{quote(symbol, safe='')}")
-        return None if found is None else _mapping("asset", found)
+        return None if found is None else self._mapping("asset", found)
 
     def positions(self) -> tuple[BrokerPosition, ...]:
         """Return what is held."""
-        return positions_of(_listed("positions", self._line.read("/positions")))
+        return positions_of(self._listed("positions", self._line.read("/positions")))
 
     def open_orders(self, *, whole: bool = True) -> tuple[BrokerOrder, ...]:
         """Return all orders that may still fill, legs inside the orders they belong to.
@@ -140,7 +152,7 @@ class AlpacaAccount:
             More than one answer can list: which are missing is not known.
         """
         query = {"status": "open", "limit": _PAGE, "nested": "true"}
-        rows = _listed("orders", self._line.read("/orders", query))
+        rows = self._listed("orders", self._line.read("/orders", query))
         if whole and len(rows) >= _PAGE:
             raise Unreachable(
                 f"{_PAGE} open orders or more, of which the rest is not listed; cancel some by hand"
@@ -249,18 +261,3 @@ def _differences(fields: Mapping[str, object], order: BrokerOrder) -> list[str]:
 
 def _shown(value: object) -> str:
     return f"{value:f}" if isinstance(value, Decimal) else str(value)
-
-
-def _mapping(what: str, value: object) -> Mapping[str, Any]:
-    if not isinstance(value, Mapping):
-        raise Unreachable(
-            f"the broker's answer about the {what} cannot be read; it is asked again at the next turn"
-        )
-    return value
-
-
-def _listed(what: str, value: object) -> list[Any]:
-    # Never "none" for an answer that was not a list: an empty one means that nothing is held.
-    if not isinstance(value, list):
-        raise Unreachable(f"the broker's list of {what} cannot be read; it is asked again at the next turn")
-    return value

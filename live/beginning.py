@@ -47,6 +47,9 @@ def require_tradable(symbols: Sequence[str], account: AlpacaAccount) -> None:
         found = account.asset(symbol)
         if found is None:
             raise BadValue(f"symbol {symbol} is not known to the broker; see the list of its assets")
+        name = found.get("symbol", symbol)
+        if name != symbol:  # else no position and no restriction would be known as its
+            raise BadValue(f"symbol {symbol} is {name} to the broker; write it so")
         asset = asset_of(found)
         if not (asset.active and asset.tradable):
             raise BadValue(f"symbol {symbol} cannot be traded at the broker now; leave it out")
@@ -72,7 +75,7 @@ def begin_with(
 
     # A journal that exists goes on with a symbol that is halted: the stops of the others are moved.
     require_tradable(request.symbols or (), lines.patient)
-    equity = account_of(lines.account.account()).equity
+    equity = account_of(lines.patient.account()).equity
     if equity is None:
         raise Unreachable("the broker does not say what the account's equity is; try again later")
     if request.initial_capital > equity:
@@ -81,11 +84,11 @@ def begin_with(
             f"{equity:.2f} USD; give --capital {math.floor(equity)} or less"
         )
     limits.seen(equity)
-    now = lines.account.clock().now
+    now = lines.patient.clock().now
     first = first_day(history) or (now - timedelta(days=HISTORY_DAYS[timeframe])).date()
-    hours = None if LENGTHS[timeframe] is None else sessions_of(lines.trading, first, now.date())
+    hours = None if LENGTHS[timeframe] is None else sessions_of(lines.patient_trading, first, now.date())
     symbols = request.symbols or ()
-    told = fetch(lines.data, symbols, first, now, interval=timeframe, feed=feed, hours=hours)
+    told = fetch(lines.patient_data, symbols, first, now, interval=timeframe, feed=feed, hours=hours)
     if told.missing:
         raise BadValue(
             f"symbols {', '.join(told.missing)} must have bars since {first}, the vendor has none; "

@@ -191,7 +191,9 @@ def _why(order: Order, decided: NDArray[np.float64]) -> str:
     """Return why the entry decided one bar earlier came to nothing."""
     code = int(decided[ac.I_LAPSED])
     if code == NOT_FILLED:
-        return order.note if is_blocked(order.note) else "not filled at the broker"
+        if is_blocked(order.note):
+            return order.note
+        return "never taken by the broker" if order.status is Status.NEW else "not filled at the broker"
     return ac.GATE_NAMES.get(code, "a split left less than one share")
 
 

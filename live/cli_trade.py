@@ -7,11 +7,11 @@ In: options. Out: the account's journal, a line for each thing that must not pas
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import typer
 
@@ -23,6 +23,7 @@ from live.home import LIMITS, only_one
 from live.identity import settle
 from live.keys import access, limits_told, settings_file
 from live.killing import heard_kill
+from live.knocking import Knock, Waits
 from live.limits import Limits
 from live.lines import Lines
 from live.rows import Event
@@ -34,6 +35,7 @@ from research.errors import BadValue, UnknownName
 if TYPE_CHECKING:
     from live.alpaca import BrokerClock
     from live.keys import Access
+    from live.killing import Heard
     from live.opening import Opened
     from live.risk_context import Rules
     from live.trader import Trader
@@ -64,8 +66,12 @@ class Wish:
     journal: Path | None
 
 
-def trade(asked: RunOptions, wish: Wish, stopped: Callable[[], str | None]) -> None:
-    """Trade until `stopped` names a signal; with `once`, look once.
+def trade(
+    asked: RunOptions, wish: Wish, stopped: Callable[[], str | None], waits: Waits | None = None
+) -> None:
+    """Trade until `stopped` names a signal; with `once`, look once, and on while something is half done.
+
+    A start waits for a broker that does not answer (`live.knocking`), with `once` it does not.
 
     Raises
     ------
@@ -75,26 +81,45 @@ def trade(asked: RunOptions, wish: Wish, stopped: Callable[[], str | None]) -> N
     OnepathError
         What ends a run: refused credentials, a journal that cannot be written.
     """
-    from live.in_force import put_in_force
-
     _require(asked, wish)
     asked = at_account(asked)
     known = access(live=wish.live, host=wish.host)
     said = said_limits(limits_told(), settings_file())
-    lines = Lines(known)
-    home, moved = settle(known, lines.account.account())
+    with heard_kill() as kill:
+        knock = Knock(known, stopped, kill, Waits(most=0.0) if wish.once else waits or Waits())
+        _trade(asked, wish, stopped, known, said, knock, kill)
+
+
+def _trade(
+    asked: RunOptions,
+    wish: Wish,
+    stopped: Callable[[], str | None],
+    known: Access,
+    said: Mapping[str, Any],
+    knock: Knock,
+    kill: Heard,
+) -> None:
+    from live.in_force import put_in_force
+
+    lines = Lines(known, knock.idle)
+    home, moved = knock.answered(lambda: settle(known, lines.patient.account()))
     path = wish.journal or home / f"{asked.strategy}.sqlite"
-    with only_one(home), Limits.at(home / LIMITS) as limits, heard_kill() as kill:
+    with only_one(home), Limits.at(home / LIMITS) as limits:
         if moved:
             typer.echo(f"account   {moved}")
-        opened = _opened(asked, wish, known, lines, limits, home, path)
+        opened = _opened(asked, wish, known, lines, knock, limits, home, path)
         if moved:
             opened.journal.tell(Event("account", moved))
         hints = TradeHints(known, lambda text: opened.journal.tell(Event("stream", text)))
         try:
             say = _Say(opened, quiet=wish.quiet)
             rules, held = put_in_force(
-                opened, limits, said, timeframe=wish.timeframe, allow_short=asked.allow_short
+                opened,
+                limits,
+                said,
+                timeframe=wish.timeframe,
+                settle=timedelta(seconds=wish.settle),
+                allow_short=asked.allow_short,
             )
             trader = _trader(opened, rules, wish, known, lines, home, limits, kill)
             say.begun(path, held)
@@ -105,7 +130,9 @@ def trade(asked: RunOptions, wish: Wish, stopped: Callable[[], str | None]) -> N
                 # A hint that something happened to an order only brings the next look forward.
                 wait=lambda seconds: _wait(
                     seconds,
-                    lambda: bool(stopped() or hints.drain() or (kill() and not limits.killed)),
+                    lambda: bool(
+                        (stopped() and not trader.ending) or hints.drain() or (kill() and not limits.killed)
+                    ),
                 ),
                 poll=wish.poll,
                 on_tick=say.news,
@@ -141,7 +168,14 @@ def _require(asked: RunOptions, wish: Wish) -> None:
 
 
 def _opened(
-    asked: RunOptions, wish: Wish, known: Access, lines: Lines, limits: Limits, home: Path, path: Path
+    asked: RunOptions,
+    wish: Wish,
+    known: Access,
+    lines: Lines,
+    knock: Knock,
+    limits: Limits,
+    home: Path,
+    path: Path,
 ) -> Opened:
     """Begin the journal, or take it up."""
     from live.opening import open_account
@@ -149,7 +183,9 @@ def _opened(
     request = asked.request()
     return open_account(
         request,
-        lambda: begin_with(request, lines, limits, wish.timeframe, wish.feed, wish.history),
+        lambda: knock.answered(
+            lambda: begin_with(request, lines, limits, wish.timeframe, wish.feed, wish.history)
+        ),
         path,
         mode="live" if known.live else "paper",
         prefix=known.prefix,
@@ -167,7 +203,7 @@ def _trader(
     lines: Lines,
     home: Path,
     limits: Limits,
-    kill: Callable[[], str | None],
+    kill: Heard,
 ) -> Trader:
     from live.actions import splits_on
     from live.arrivals import Arrivals

@@ -49,6 +49,10 @@ class Coming:
         self._asked, self._known = today, {today: self._ask(today)}
         return self._known[today]
 
+    def of(self, day: date) -> Mapping[str, Decimal]:
+        """Return a day's splits, as far as they were asked for."""
+        return self._known.get(day, {})
+
     def look_ahead(self, schedule: Schedule, now: datetime, last: datetime | None) -> None:
         """Ask for the splits of the session that follows a bar, once its auction takes orders.
 
@@ -64,7 +68,7 @@ class Coming:
     def after(self, schedule: Schedule, last: datetime | None) -> Mapping[str, Decimal]:
         """Return the splits of the session that follows a bar, as far as they were asked for."""
         day = _day_after(schedule, last)
-        return {} if day is None else self._known.get(day, {})
+        return {} if day is None else self.of(day)
 
     def quotes(
         self, quotes: Mapping[str, Quote], tracks: Tracks, schedule: Schedule, now: datetime, last: datetime

@@ -63,37 +63,40 @@ def splits_of(held: Mapping[str, Holding], there: Iterable[BrokerPosition]) -> d
 
 
 def stray(
-    tracks: Tracks, book: Book, order: Tracked, said: BrokerOrder, parent: str | None, now: datetime
+    book: Book, order: Tracked, said: BrokerOrder, above: Track | None, held: Decimal, now: datetime
 ) -> Track:
     """Return a track of an order that is ours and was not in the journal.
 
+    What rests at a level is protection, since all that we enter goes at the market: taken for an entry, it
+    would be cancelled by the kill switch, and its shares would count as spoken for when they are to go.
+
     Parameters
     ----------
-    tracks : Tracks
     book : Book
     order : Tracked
         How it stands.
     said : BrokerOrder
         What the broker tells of it.
-    parent : str or None
-        Client id of the order whose leg it is.
+    above : Track or None
+        The order whose leg it is.
+    held : Decimal
+        Shares of its symbol at the broker, signed: where a journal was lost, it knows of none.
     now : datetime
     """
     fields: dict[str, object] = {"type": said.kind}
     for name, price in (("limit_price", said.limit), ("stop_price", said.stop)):
         if price is not None:
             fields[name] = str(price)
-    if parent is not None and parent in tracks.orders:
-        above = tracks.orders[parent]
-        return Track(order, above.order_id, above.purpose, fields | {"parent": parent}, above.sent_at)
+    if above is not None:
+        leg = fields | {"parent": above.order.client_id}
+        return Track(order, above.order_id, above.purpose, leg, above.sent_at)
     wish = book.get(order.client_id)
     if wish is not None:
         purpose = _LEG_OF_PURPOSE.get(wish.leg, Purpose.PROTECT)
         return Track(order, wish.id, purpose, fields, now)
-    closes = tracks.held(order.symbol) * order.side < 0
-    resting = said.kind in {"stop", "stop_limit", "limit"}
-    purpose = (Purpose.PROTECT if resting else Purpose.EXIT) if closes else Purpose.ENTER
-    return Track(order, "", purpose, fields, now)
+    if said.kind in {"stop", "stop_limit", "limit"}:
+        return Track(order, "", Purpose.PROTECT, fields, now)
+    return Track(order, "", Purpose.EXIT if held * order.side < 0 else Purpose.ENTER, fields, now)
 
 
 def to_close(tracks: Tracks, book: Book, found: Reconciled, now: datetime) -> list[Track]:

@@ -87,6 +87,8 @@ class Reconciled:
     findings : list of Finding
     splits : dict
         Shares that one share became, by symbol, where that explains what is held.
+    apart : dict
+        Shares held by what orders have told and shares at the broker, by symbol, where the two differ.
     """
 
     orders: dict[str, Tracked]
@@ -94,6 +96,7 @@ class Reconciled:
     executions: list[tuple[str, Execution]] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
     splits: dict[str, Decimal] = field(default_factory=dict)
+    apart: dict[str, tuple[Decimal, Decimal]] = field(default_factory=dict)
 
     def _with(self, act: Act) -> list[Finding]:
         return [f for f in self.findings if f.act is act]
@@ -118,8 +121,12 @@ class Reconciled:
     @property
     def flatten(self) -> dict[str, Decimal]:
         """Shares to trade, signed, that close what is to be closed."""
-        held = {f.symbol: self.holdings.get(f.symbol, FLAT).quantity for f in self._with(Act.FLATTEN)}
+        held = {f.symbol: self.held(f.symbol) for f in self._with(Act.FLATTEN)}
         return {symbol: -quantity for symbol, quantity in held.items() if quantity != 0}
+
+    def held(self, symbol: str) -> Decimal:
+        """Return the shares held of a symbol, signed."""
+        return self.holdings.get(symbol, FLAT).quantity
 
     def tell(self, kind: Kind, act: Act, symbol: str, client_id: str, text: str) -> None:
         """Add a finding."""

@@ -20,14 +20,13 @@ from live.reading import Reading
 from live.rhythm import Rhythm, rhythm_of
 from live.standing import Standing, standing_of
 from live.usage import Usage, clock_of, equity_of, latches_of, marks_of, rules_of, usage_of
-from live.vitals import MUTE_AFTER, Health, Pulse, health_of, pulse_of, spoken
+from live.vitals import HALTING, LOCKING, MUTE_AFTER, Health, Pulse, health_of, is_held_up, pulse_of, spoken
 from research.errors import OnepathError
 
 __all__ = ["Glance", "Happened", "glance_at", "glance_of_account"]
 
 _EVENTS: Final = 8
 _LONG_IN_DOUBT: Final = timedelta(minutes=1)
-_HELD_UP: Final = frozenset({"halted", "unreachable"})  # phases in which a runner lives and cannot trade
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +87,11 @@ class Glance:
     notes: tuple[str, ...] = ()
     equity: Decimal | None = None
     clock: datetime | None = None
+
+    @property
+    def is_halted(self) -> bool:
+        """Whether the runner waited, when it looked last, for somebody to say what the broker has."""
+        return self.pulse is not None and self.pulse.text.startswith(HALTING)
 
 
 def glance_of_account(home: Path, at: datetime, mute_after: timedelta = MUTE_AFTER) -> Glance:
@@ -205,11 +209,13 @@ def _of_runner(health: Health, pulse: Pulse | None, vital: str, standing: Standi
     """Say what of the process needs a look."""
     if health in {Health.MUTE, Health.DEAD}:
         return [f"the runner is {vital}", *_unwatched(standing)]
+    text = "" if pulse is None else pulse.text
+    waits = text.startswith((HALTING, LOCKING))  # for somebody
     if health is Health.STOPPED:
-        return _unwatched(standing)
-    if health is Health.RUNNING and pulse is not None and pulse.phase in _HELD_UP:
-        return [f"the runner lives and cannot trade, {pulse.phase}: {pulse.text}"]
-    return []
+        return [*([f"at the last look of the runner {text}"] if waits else []), *_unwatched(standing)]
+    if pulse is not None and is_held_up(health, pulse):
+        return [f"the runner lives and cannot trade, {pulse.phase}: {text}"]
+    return [f"the runner trades in part: {text}"] if waits else []
 
 
 def _unwatched(standing: Standing) -> list[str]:

@@ -37,7 +37,7 @@ _UNDER_WAY: Final = timedelta(seconds=20)
 def entering(tracks: Tracks, symbol: str) -> list[Track]:
     """Return the entries of a symbol that may still execute.
 
-    Entries go at the market; what rests at a level and is taken for one was found where a journal was lost.
+    Entries go at the market; in a journal of before 2026-11-23, what was found at rest may be one.
     """
     found = [t for t in tracks.open(symbol) if t.purpose is Purpose.ENTER]
     return [t for t in found if t.kind == "market" and "parent" not in t.fields]

@@ -17,12 +17,16 @@ from live.pace import Pace
 from live.talk import Reply, Talk
 from research.errors import KeysRefused, Unreachable
 
-__all__ = ["Line", "Unhurried"]
+__all__ = ["Declined", "Line", "Unhurried"]
 
 # stamina would write a line for each try; what is not answered in the end is told by who asked.
 set_on_retry_hooks([])
 _PATIENCE: Final = 9.0  # seconds that a question may take in all
 _MOST_WAITS: Final = 20  # of up to a minute each, for one answer
+
+
+class Declined(Unreachable):
+    """A question that was definitely refused: to wait is of no use, a run goes on without the answer."""
 
 
 class _Again(Exception):
@@ -64,7 +68,7 @@ class Line:
         Raises
         ------
         Unreachable
-            No answer that could be read, in the time there was, or a refusal.
+            No answer that could be read, in the time there was; a refusal is `Declined`.
         KeysRefused
             The credentials are not taken.
         """
@@ -96,7 +100,8 @@ class Line:
                         raise _Again
         except _Again:
             pass
-        raise Unreachable(f"no answer from the broker ({reply.problem}); {self.remedy}")
+        kind = Declined if reply.refused else Unreachable
+        raise kind(f"no answer from the broker ({reply.problem}); {self.remedy}")
 
     def write(
         self, method: str, path: str, fields: Mapping[str, object] | None, *, urgent: bool = False

@@ -5,6 +5,8 @@ In: who we are at the broker. Out: lines, each made when it is first asked for.
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
@@ -27,6 +29,8 @@ class Lines:
     Parameters
     ----------
     known : Access
+    idle : callable
+        As for `live.line.Unhurried`, whose lines are for questions that have no next turn.
 
     Attributes
     ----------
@@ -36,8 +40,8 @@ class Lines:
         Whether that is a broker on this machine, which has no rate to keep.
     """
 
-    def __init__(self, known: Access) -> None:
-        self._known = known
+    def __init__(self, known: Access, idle: Callable[[float], None] = time.sleep) -> None:
+        self._known, self._idle = known, idle
         self.host = urlsplit(known.trading).hostname or ""
         self.local = self.host in LOOPBACK
         # Alpaca counts the requests of an account by host: orders never wait for bars.
@@ -64,9 +68,22 @@ class Lines:
     def patient(self) -> AlpacaAccount:
         """The account, for questions that have no next turn: they wait out the rate limit."""
         from live.alpaca import AlpacaAccount
+
+        return AlpacaAccount(self.patient_trading)
+
+    @cached_property
+    def patient_trading(self) -> Line:
+        """As `trading`, for such questions."""
         from live.talk import trading_talk
 
-        return AlpacaAccount(Unhurried(trading_talk(self._known), pace=self._to_trading))
+        return Unhurried(trading_talk(self._known), self._idle, self._to_trading)
+
+    @cached_property
+    def patient_data(self) -> Line:
+        """As `data`, for such questions."""
+        from live.talk import data_talk
+
+        return Unhurried(data_talk(self._known), self._idle, self._to_data)
 
     @cached_property
     def data(self) -> Line:

@@ -14,21 +14,20 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from live.continuation import require_settings, settings_of
 from live.feed import ReplayFeed
 from live.foreseen import ASKED, asked_of
 from live.journal import Journal
 from live.place import Connect, connect
-from live.protection import refuse_fractions
 from live.replay import begin
 from live.rows import Event
 from live.runner import Runner
 from live.told import ToldBroker
 from live.tracks import Tracks
 from research.engine import UnifiedTradingEngine
-from research.errors import NotEnoughHistory
+from research.errors import BadValue, NotEnoughHistory
 from research.kernels.jit import kernel_hash
 from research.request import TRAIN_FRACTION
 from research.saved import read_models
@@ -43,9 +42,6 @@ if TYPE_CHECKING:
     from research.request import Request
 
 __all__ = ["Opened", "open_account"]
-
-
-_PROTECTION: Final = ("stop", "stop_atr", "target", "target_atr", "trail", "trail_atr")
 
 
 class Opened:
@@ -95,14 +91,12 @@ def open_account(
     ------
     UsageError
         What `Request.prepare` refuses; a journal of another account, settings or kernels; fractions of a
-        share together with stops or targets.
+        share.
     OutputError
         The journal cannot be written.
     """
-    params = request.resolve(len(request.symbols or ()))
-    refuse_fractions(
-        fractional=request.execution.fractional, protected=any(params[name] for name in _PROTECTION)
-    )
+    request.resolve(len(request.symbols or ()))
+    _require_whole(request)
     book = Journal.at(journal, connect)
     continued = not book.is_new
     try:
@@ -121,6 +115,15 @@ def open_account(
     except BaseException:
         book.close()
         raise
+
+
+def _require_whole(request: Request) -> None:
+    """Refuse fractions of a share: a backtest of them trades, and an account never would."""
+    if request.execution.fractional:
+        raise BadValue(
+            "`fractional` must be off at an account, was on: neither an opening auction nor a resting stop "
+            "takes a fraction of a share, so none would be entered; leave --fractional out, or use --replay"
+        )
 
 
 class _Nothing:

@@ -6,6 +6,12 @@ between each decision and its fill; exit status 0 (all decisions agree), 1 (one 
 
 from __future__ import annotations
 
+if __name__ == "__main__":
+    # Before the imports below, so that Ctrl-C is one line while they are loaded; the file is imported anew.
+    from research.console import start
+
+    start("live.parity")
+
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -219,7 +225,3 @@ def _write(table: pl.DataFrame, path: Path) -> None:
 def main() -> None:
     """Run the command line and leave with its exit status."""
     raise SystemExit(run(app, name=NAME))
-
-
-if __name__ == "__main__":
-    main()

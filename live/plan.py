@@ -13,6 +13,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from live.risk import Blocked
     from live.risk_context import Context
     from live.schedule import Schedule
 
@@ -31,14 +32,16 @@ class Plan:
     now : datetime
     is_open : bool
         By the broker's clock.
-    locked : set of str
-        Symbols of which nothing may be sent.
+    locked : mapping of str to Blocked
+        Symbols of which nothing may be sent, and what keeps their entries.
     positions : mapping
         Shares at the broker, signed; None: its answer does not say how many.
     splits : mapping
         Shares that one share becomes at the open that an entry decided at the last bar fills at.
     entering : bool
         Whether entries may be sent at all: not while bars are caught up with, nor after a halt.
+    kept : Blocked or None
+        What keeps the entries of all symbols, if it is more than a bar that is waited for.
     restores : bool
         Under the kill switch: whether protection that is lacking may be put back.
     """
@@ -47,10 +50,11 @@ class Plan:
     schedule: Schedule
     now: datetime
     is_open: bool
-    locked: frozenset[str]
+    locked: Mapping[str, Blocked]
     positions: Mapping[str, Decimal | None]
     splits: Mapping[str, Decimal]
-    entering: bool
+    entering: bool = False
+    kept: Blocked | None = None
     restores: bool = False
 
 

@@ -26,7 +26,7 @@ from enum import StrEnum
 from live.risk_form import tick_of
 from research.errors import BadValue
 
-__all__ = ["Protection", "Step", "next_step", "order_fields", "refuse_fractions", "wanted"]
+__all__ = ["Protection", "Step", "next_step", "order_fields", "wanted"]
 
 ZERO = Decimal(0)
 
@@ -80,12 +80,16 @@ def _above(level: float) -> Decimal:
     return price - tick if float(price - tick) >= level else price
 
 
-def _level(name: str, symbol: str, level: float) -> float | None:
-    if math.isnan(level):
+def _price(name: str, symbol: str, level: float, *, below: bool) -> Decimal | None:
+    """Return a level's price on the tick; None if there is no level, or no price can fall to it.
+
+    A short's target of the whole price is at 0 or below: the kernel, too, never reaches it.
+    """
+    if math.isnan(level) or (below and -math.inf < level <= 0):
         return None
     if not (math.isfinite(level) and 0 < level < 10**12):
         raise BadValue(f"{name} of {symbol} must be a price > 0, was {level:g}; look at the account's state")
-    return level
+    return _below(level) or None if below else _above(level)
 
 
 def wanted(symbol: str, held: float, stop: float, target: float) -> tuple[Protection | None, Decimal]:
@@ -103,12 +107,13 @@ def wanted(symbol: str, held: float, stop: float, target: float) -> tuple[Protec
     -------
     (Protection or None, Decimal)
         None if nothing is held, less than a share is, or there is no level; the fraction of a share
-        left over, where there is a level to protect it at.
+        left over, where there is a level to protect it at. A long's stop and a short's target that are 0 on
+        the tick, or less, are none.
 
     Raises
     ------
     BadValue
-        A level or a position that is no number.
+        A position that is no number, or a level that is neither a price nor out of reach.
 
     Examples
     --------
@@ -118,16 +123,15 @@ def wanted(symbol: str, held: float, stop: float, target: float) -> tuple[Protec
     """
     if not math.isfinite(held):
         raise BadValue(f"position of {symbol} must be a number, was {held:g}; look at the account's state")
-    low, high = _level("stop", symbol, stop), _level("target", symbol, target)
-    if held == 0 or (low is None and high is None):
+    long = held > 0
+    stop_price = _price("stop", symbol, stop, below=long)
+    target_price = _price("target", symbol, target, below=not long)
+    if held == 0 or (stop_price is None and target_price is None):
         return None, ZERO
     shares = abs(Decimal(held))
     whole = shares.to_integral_value(ROUND_FLOOR)
     if whole == 0:
         return None, shares
-    long = held > 0
-    stop_price = None if low is None else (_below if long else _above)(low)
-    target_price = None if high is None else (_above if long else _below)(high)
     side = -1 if long else 1
     return Protection(symbol, side, whole, stop_price, target_price), shares - whole
 
@@ -212,18 +216,3 @@ def order_fields(order: Protection, client_id: str) -> dict[str, object]:
     if order.stop is not None:
         return body | {"type": "stop", "stop_price": str(order.stop)}
     return body | {"type": "limit", "limit_price": str(order.target)}
-
-
-def refuse_fractions(*, fractional: bool, protected: bool) -> None:
-    """Refuse settings that would ask the broker to rest a fraction of a share.
-
-    Raises
-    ------
-    BadValue
-        Fractional shares together with stops or targets.
-    """
-    if fractional and protected:
-        raise BadValue(
-            "fractional shares must not be traded with stops or targets that rest at the broker, which takes "
-            "whole shares only; switch fractional off, or the strategy's stop, target and trail"
-        )

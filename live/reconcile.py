@@ -14,7 +14,8 @@ ask again, lock a symbol, flatten, or halt. Nothing is sent and nothing is writt
    0.01 %. A difference that a split explains is taken over, if only of the average: of one
    share, three for two leave one. One that an open order could
    explain is read again, since orders and positions are never read at one instant; any
-   other is adopted, flattened, or halts, by policy.
+   other is adopted, flattened, or halts, by policy. So is one that stays as it was from one
+   reading to the next: what an order has executed is told by the second.
 
 If anything of the answers could not be read, the picture has a hole: nothing is then
 adopted or flattened, only asked again.
@@ -52,7 +53,7 @@ def reconcile(
     symbols: Set[str],
     policy: Policy,
     splits: Mapping[str, Decimal] | None = None,
-    again: bool = False,
+    first: Reconciled | None = None,
 ) -> Reconciled:
     """Return what is true after hearing the broker.
 
@@ -73,8 +74,8 @@ def reconcile(
     policy : Policy
     splits : mapping of str to Decimal, optional
         Shares that one share became, announced since the last time.
-    again : bool, default False
-        The second reading: what an open order does not explain by now is no accident.
+    first : Reconciled, optional
+        What the reading before it found, of this same journal: both orders and positions were read since.
 
     Returns
     -------
@@ -86,7 +87,9 @@ def reconcile(
         if order.state not in ENDED and order.state is not State.NEW and name not in heard:
             text = f"order {name} ({order.state}) was not told of"
             now.tell(Kind.MISSING_ORDER, Act.ASK, order.symbol, name, text)
-    _compare(now, said_positions, symbols, policy, splits or {}, holdings, again=again)
+    _compare(
+        now, said_positions, symbols, policy, splits or {}, holdings, {} if first is None else first.apart
+    )
     now.holdings = {symbol: now.holdings[symbol] for symbol in sorted(open_symbols(now.holdings))}
     return now
 
@@ -149,10 +152,9 @@ def _compare(
     policy: Policy,
     splits: Mapping[str, Decimal],
     before: Mapping[str, Holding],
-    *,
-    again: bool,
+    last: Mapping[str, tuple[Decimal, Decimal]],
 ) -> None:
-    """Compare what is held, symbol by symbol."""
+    """Compare what is held, symbol by symbol; `last` is how far it was apart at the reading before."""
     theirs: dict[str, Holding] = {}
     unread: set[str] = set()
     for said in said_positions:
@@ -176,6 +178,7 @@ def _compare(
                 now.tell(Kind.AVERAGE, Act.APPLY, symbol, "", text)
                 now.holdings[symbol] = there
             continue
+        now.apart[symbol] = pair = ours.quantity, there.quantity
         text = f"{symbol}: {ours.quantity} shares were held, the broker has {there.quantity}"
         if hole:
             now.tell(Kind.QUANTITY, Act.ASK, symbol, "", f"{text}; its answers have a hole")
@@ -184,7 +187,7 @@ def _compare(
             now.tell(Kind.SPLIT, Act.APPLY, symbol, "", f"{text}, by a split of {ratio}")
             now.holdings[symbol] = Holding(there.quantity, there.average or average)
             now.splits[symbol] = ratio
-        elif not again and _may_explain(now, symbol, there.quantity - ours.quantity):
+        elif last.get(symbol) != pair and _may_explain(now, symbol, there.quantity - ours.quantity):
             now.tell(Kind.QUANTITY, Act.ASK, symbol, "", f"{text}; an open order may explain it")
         elif symbol not in symbols:
             now.tell(Kind.FOREIGN_POSITION, policy.foreign, symbol, "", f"{text}; it is none of ours")

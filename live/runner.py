@@ -18,6 +18,12 @@ last run ended or was killed.
 
 from __future__ import annotations
 
+if __name__ == "__main__":
+    # Before the imports below, so that Ctrl-C is one line while they are loaded, numpy above all.
+    from research.console import start
+
+    start("live.cli", name="python -m live.runner")
+
 from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING
@@ -142,14 +148,3 @@ class Runner:
         if told:
             self.journal.update(told)
             self.book.put(told)
-
-
-if __name__ == "__main__":
-    from research.console import interrupted
-
-    try:
-        from live.cli import main
-
-        main()
-    except KeyboardInterrupt:  # while the command was still being loaded
-        raise SystemExit(interrupted("python -m live.runner")) from None

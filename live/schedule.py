@@ -34,6 +34,7 @@ _OPG_CUT: Final = timedelta(minutes=2)  # before the open: 9:28
 _CLS_CUT: Final = timedelta(minutes=10)
 _QUEUE: Final = time(19, 0)  # from then on the next day's auction takes orders
 _NEAR: Final = timedelta(minutes=1)
+_REMEDY: Final = "it is asked again at the next turn"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +69,7 @@ def sessions_of(trading: Line, first: date, last: date) -> list[Hours]:
         As `Schedule.of`.
     """
     found = trading.read("/calendar", {"start": first.isoformat(), "end": last.isoformat()})
-    return Schedule.of(found if isinstance(found, list) else [{}], None).hours
+    return Schedule.of(found if isinstance(found, list) else [{}], None, trading.remedy).hours
 
 
 class Schedule:
@@ -94,8 +95,10 @@ class Schedule:
         self._opens, self._closes = [h.open for h in self.hours], [h.close for h in self.hours]
 
     @classmethod
-    def of(cls, rows: Iterable[Mapping[str, Any]], length: timedelta | None) -> Schedule:
-        """Read the calendar's rows.
+    def of(
+        cls, rows: Iterable[Mapping[str, Any]], length: timedelta | None, remedy: str = _REMEDY
+    ) -> Schedule:
+        """Read the calendar's rows; `remedy` is part of what is told of those that cannot be read.
 
         Raises
         ------
@@ -106,10 +109,10 @@ class Schedule:
         for row in rows:
             session = _read(row)
             if session is None:
-                raise Unreachable("the broker's calendar cannot be read; it is asked again at the next turn")
+                raise Unreachable(f"the broker's calendar cannot be read; {remedy}")
             hours.append(session)
         if not hours:
-            raise Unreachable("the broker's calendar holds no session; it is asked again at the next turn")
+            raise Unreachable(f"the broker's calendar holds no session; {remedy}")
         return cls(hours, length)
 
     # --- sessions ------------------------------------------------------------------------------

@@ -70,7 +70,7 @@ def hourly(
     now : datetime
         UTC. An hour is left out until its last half has come, or for ten minutes.
     refused : sequence of (symbol, bar_close)
-        Half hours that broke a rule: their hours are left out with them.
+        Half hours that broke a rule, or have no factor: their hours are left out with them.
 
     Returns
     -------

@@ -5,6 +5,12 @@ In: options. Out: a page of text, or JSON; an exit status (0 healthy, 1 somethin
 
 from __future__ import annotations
 
+if __name__ == "__main__":
+    # Before the imports below, so that Ctrl-C is one line while they are loaded; the file is imported anew.
+    from research.console import start
+
+    start("live.status")
+
 import os
 import sys
 from datetime import UTC, datetime, timedelta
@@ -61,12 +67,3 @@ def status(
 def main() -> None:
     """Run the command line and leave with its exit status."""
     raise SystemExit(run(app, name=NAME))
-
-
-if __name__ == "__main__":
-    from research.console import interrupted
-
-    try:
-        main()
-    except KeyboardInterrupt:  # while the command was still being loaded
-        raise SystemExit(interrupted(NAME)) from None

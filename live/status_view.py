@@ -63,7 +63,9 @@ def _parts(glance: Glance) -> Iterator[RenderableType]:
         for line in glance.looks:
             yield _item("! ", line, "red")
     if glance.standing is not None:
-        yield from _standing(glance.standing, glance.clock or glance.at, replay=glance.mode == "replay")
+        none = "none in the journal; what the broker has stands above" if glance.is_halted else "none"
+        now = glance.clock or glance.at
+        yield from _standing(glance.standing, now, replay=glance.mode == "replay", none=none)
     if glance.usage:
         yield _limits(glance)
     if glance.rhythm is not None:
@@ -113,7 +115,7 @@ def _table(title: str, *columns: str, right: str = "") -> Table:
     return table
 
 
-def _standing(standing: Standing, now: datetime, *, replay: bool) -> Iterator[RenderableType]:
+def _standing(standing: Standing, now: datetime, *, replay: bool, none: str) -> Iterator[RenderableType]:
     if standing.decisions:
         table = _table("\nDecisions", "symbol", "bar (UTC)", "close", "decision", right="close")
         for d in standing.decisions:
@@ -128,7 +130,7 @@ def _standing(standing: Standing, now: datetime, *, replay: bool) -> Iterator[Re
             table.add_row(*_position(p))
         yield table
     else:
-        yield _item("\nPositions ", "none")
+        yield _item("\nPositions ", none)
     if standing.orders:
         yield _orders(standing, now, replay=replay)
     else:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["UNREACHABLE", "Tell", "Voice"]
 
 UNREACHABLE: Final = "unreachable"
+_SILENCE: Final = (UNREACHABLE, "", "")  # the outage that ended a look, of whatever words
 _BEAT: Final = 2.0  # seconds after which the pulse is written again
 
 
@@ -45,6 +46,11 @@ class Voice:
         "paper" or "live".
     bar : callable
         Index of the last bar taken.
+
+    Attributes
+    ----------
+    said : str
+        The text of the last pulse.
     """
 
     def __init__(self, journal: Journal, mode: str, bar: Callable[[], int]) -> None:
@@ -53,6 +59,7 @@ class Voice:
         self._telling: set[tuple[str, str, str]] = set()
         self._began = datetime.now(UTC)
         self._beaten = float("-inf")
+        self.said = ""
 
     def tell(self, kind: str, text: str, symbol: str = "", about: str = "") -> None:
         """Write an event, once while it lasts: until a look at which it is not told.
@@ -65,13 +72,15 @@ class Voice:
             thing to tell. "": the words themselves.
         """
         # An outage's words change with each try.
-        key = (kind, "" if kind == UNREACHABLE else about or text, symbol)
+        key = (kind, about or ("" if kind == UNREACHABLE else text), symbol)
         if key not in self._told and key not in self._telling:
             self._journal.tell(Event(kind, text, symbol or None), bar=self._bar())
         self._telling.add(key)
 
     def turn(self) -> None:
         """End a look: what was not told in it has ended, and an outage that has is told."""
+        if _SILENCE in self._telling:  # what was lacking before could not be asked for: it lasts
+            self._telling |= {key for key in self._told if key[0] == UNREACHABLE}
         if UNREACHABLE in _kinds(self._told) - _kinds(self._telling):
             self._journal.tell(Event("reachable", "the broker answers again"))
         self._told, self._telling = self._telling, set()
@@ -83,6 +92,7 @@ class Voice:
             self._mode, phase, text,
         )  # fmt: skip
         self._journal.put(lambda db: db.execute(INSERT["pulse"], row))
+        self.said = text
         self._beaten = time.monotonic()
 
     def beat(self) -> None:

@@ -15,6 +15,7 @@ all that happened. `tick` does what the instant asks for and can be called at an
    goes on beating for a loop that hangs.
 
 An answer that does not come ends the tick, not the process: it is told once, and the next tick begins anew.
+One about the day (`live.today`) or about bars ends the entering alone: who takes orders may answer still.
 What ends the process: credentials that are refused, and a journal or limits that cannot be written, since
 without them no order may be sent. The orders at the broker protect meanwhile.
 """
@@ -22,36 +23,35 @@ without them no order may be sent. The orders at the broker protect meanwhile.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from live.account_payloads import asset_of
 from live.alpaca import OrderConflict
-from live.arrivals import LOOK_BACK
 from live.coming import Coming
 from live.desk import Desk, Plan
 from live.findings import Act
 from live.habits import Habits
-from live.killing import kill_asked, latch_kill
+from live.halts import WAITING, kept_by, locks_of, phase_of, unknown_splits
+from live.killing import Heard, kill_asked, latch_kill
 from live.limits import Limits
+from live.looks import looks
 from live.losses import Losses
 from live.orders import Leg
 from live.outlook import Quotes, context_of
-from live.risk import Door
-from live.risk_context import Asset, Context
-from live.rows import Event
-from live.schedule import EASTERN, LENGTHS, Schedule
+from live.risk import Blocked, Door
+from live.risk_context import Context
+from live.schedule import LENGTHS, Schedule
 from live.sending import Sender
 from live.switch import Switch, killed_text
 from live.taking import Taking
 from live.telling import UNREACHABLE, Voice
-from live.vitals import STOPPED
+from live.today import Today
+from live.vitals import HALTED, STOPPED
 from live.world import Picture, World
-from research.errors import KeysRefused, OutputError, Unreachable
+from research.errors import KeysRefused, Unreachable
 
 if TYPE_CHECKING:
     from live.alpaca import AlpacaAccount, BrokerClock
@@ -62,7 +62,6 @@ if TYPE_CHECKING:
 __all__ = ["Habits", "Trader"]
 
 CONFLICT = "order conflict"
-_DAYS = timedelta(days=8)  # of calendar, before and after today
 
 
 class Trader:
@@ -83,8 +82,8 @@ class Trader:
         The time, UTC. Given the broker's: a broker on this machine may live in another year.
     published : Schedule, optional
         The exchange's calendar as everybody knows it.
-    kill : callable, optional
-        Why the kill switch is thrown by a signal; None if it is not.
+    kill : Heard, optional
+        Whether a signal throws the kill switch.
     splits : callable, optional
         The splits of a day, by symbol.
     """
@@ -101,14 +100,22 @@ class Trader:
         *,
         clock: Callable[[BrokerClock], datetime] = lambda broker: datetime.now(UTC),
         published: Schedule | None = None,
-        kill: Callable[[], str | None] = lambda: None,
+        kill: Heard | None = None,
         splits: Callable[[date], Mapping[str, Decimal]] = lambda day: {},
     ) -> None:
         self.runner, self.tracks, self.limits, self.habits = runner, tracks, limits, habits
         self._account, self._home = account, home
-        self._clock, self._published, self._kill = clock, published, kill
-        self._coming, self._splits = Coming(splits), dict[str, Decimal]()
+        self._clock, self._published, self._kill = clock, published, Heard() if kill is None else kill
         self._voice = Voice(runner.journal, habits.mode, lambda: runner.bar)
+        self._coming = Coming(splits)
+        self._today = Today(
+            account,
+            runner.engine.symbols,
+            LENGTHS[habits.timeframe],
+            self._coming,
+            self._voice.tell,
+            self._voice.beat,
+        )
         self._world = World(
             account,
             tracks,
@@ -119,13 +126,11 @@ class Trader:
         sender = Sender(account, tracks, Door(habits.rules))
         self._desk = Desk(runner.engine, runner.book, runner.journal, tracks, sender, self._voice.tell)
         self._switch = Switch(account, limits, tracks, runner.broker.prefix, self._voice.tell)
-        self._schedule: Schedule | None = None
-        self._assets: dict[str, Asset] = {}
-        self._asked_on, self._assets_of = "", ""
-        self._unasked: list[str] = []
         self._losses = Losses(limits, runner.journal, self._voice.tell)
         self._quotes = Quotes(runner.journal)
         self._taking = Taking(runner, arrivals, habits, self._voice.tell)
+        self.seen: Picture | None = None  # what the last look saw; None: it was broken off
+        self.ending, self.enters = False, True
         account.beats(self._voice.beat)
         arrivals.beats(self._voice.beat)
 
@@ -140,65 +145,56 @@ class Trader:
         on_tick: Callable[[], None] = lambda: None,
         once: bool = False,
     ) -> None:
-        """Tick until `stop` says so, or once; `wait` sleeps for some seconds, or less.
+        """Tick until `stop` says so, or once, and until nothing is half done (`live.ending`).
+
+        `wait` sleeps for some seconds, or less. After a stop nothing is entered any more.
 
         Raises
         ------
         KeysRefused
         OutputError
         """
-        try:
-            while not stop():
-                self.tick()
-                on_tick()
-                if once:
-                    break
-                if not stop():
-                    wait(poll)
-            self.goodbye()
-        except OutputError:
-            raise  # the journal or the limits cannot be written, so there is nobody to tell
-        except Exception as problem:
-            # The outermost loop: whatever ends a run, foreseen or not, is told before it ends.
-            with suppress(OutputError):  # what is raised is the first failure, not that of telling it
-                self.runner.journal.tell(Event("failed", f"{type(problem).__name__}: {problem}"))
-            raise
+        looks(self, stop=stop, wait=wait, poll=poll, on_tick=on_tick, once=once)
 
     def goodbye(self) -> None:
-        """Let the last heartbeat say that this process ends as it should."""
-        self._voice.pulse(STOPPED, "")
+        """Let the last heartbeat say that this process ends as it should, and what it ends amid."""
+        self._voice.pulse(STOPPED, self._voice.said)
 
     def tick(self) -> None:
         """Do what this instant asks for."""
         phase, text = "trading", ""
-        self._thrown()  # before the network is asked for anything: it may be dead
+        self.thrown()  # before the network is asked for anything: it may be dead
         try:
             phase, text = self._tick()
         except Unreachable as problem:
             phase, text = UNREACHABLE, str(problem)
             self._voice.tell(UNREACHABLE, str(problem), "")
         except OrderConflict as problem:
-            phase, text = "halted", str(problem)
+            phase, text = HALTED, str(problem)
             self.limits.latch(CONFLICT, str(problem), datetime.now(UTC))
             self._voice.tell(CONFLICT, str(problem), "")
         except KeysRefused as problem:
             self.limits.latch("credentials", str(problem), datetime.now(UTC))
-            self._voice.pulse("halted", str(problem))
+            self._voice.pulse(HALTED, str(problem))
             raise
         self._voice.turn()
         self._voice.pulse(phase, text)
 
     def _tick(self) -> tuple[str, str]:
+        self.seen = None
         killed = self._switch.heed()  # before any question that may not be answered
         clock = self._account.clock()
         now = self._clock(clock)
-        schedule = self._hours(clock)
+        last = self._taking.last
+        schedule = self._today.learn(clock, last)
         for text in schedule.disagreements(clock.now, clock, self._published):
             self._voice.tell("calendar", f"{text}; nothing is entered", "")
-        last = self._taking.last
-        for symbol in (s for s, asset in self._assets.items() if not (asset.active and asset.tradable)):
-            self._voice.tell("not tradable", f"the broker takes no order of {symbol} today", symbol)
-        picture = self._world.look(clock, now, self._splits, last_bar=last)
+        for symbol in self._today.untradable:
+            self._voice.tell(
+                "not tradable", f"the broker takes no order of {symbol}; asked again in a while", symbol
+            )
+        today = self._today
+        picture = self._world.look(clock, now, today.splits, last_bar=last, sure=today.splits_known)
         self._desk.close_late(clock.now)
         for finding in picture.findings:
             if finding.act in {Act.NOTE, Act.ASK, Act.LOCK, Act.HALT}:
@@ -206,51 +202,53 @@ class Trader:
         self._limit(picture, schedule)
         # Before the bars, which may not come: who held nothing else holds what rests at the broker.
         bare = self._desk.guard(self._plan(picture, schedule, guarding=True)) if killed else []
-        current = self._taking.take(clock.now, schedule)
+        phase, text = self._take(clock.now, schedule)
         if killed:
-            return "killed", killed_text(bare)
-        entering = current and not picture.halted and self._foreseen(clock.now, schedule)
-        self._desk.serve(self._plan(picture, schedule, entering=entering))
-        return ("trading", "") if current else ("waiting", "bars that are due have not come")
+            self.seen = picture
+            lacking = f"; {text}" if phase == UNREACHABLE else ""
+            return "killed", f"{killed_text(bare)}{lacking}"
+        current = phase == "trading"
+        kept = kept_by(picture, phase, text) or (self._foreseen(clock.now, schedule) if current else None)
+        self._desk.serve(replace(self._plan(picture, schedule), entering=current and self.enters, kept=kept))
+        self.seen = picture
+        return phase_of(picture, phase, text)
 
     # --- what is known -------------------------------------------------------------------------
 
-    def _hours(self, clock: BrokerClock) -> Schedule:
-        """Return the broker's sessions, asked for once a day."""
-        day = clock.now.astimezone(EASTERN).date()
-        today = day.isoformat()
-        if self._schedule is None or today != self._asked_on:
-            last = self._taking.last
-            first = (clock.now - _DAYS if last is None else min(clock.now, last) - LOOK_BACK - _DAYS).date()
-            rows = self._account.calendar(first, (clock.now + _DAYS).date())
-            self._schedule = Schedule.of(rows, LENGTHS[self.habits.timeframe])
-            if today != self._assets_of:
-                self._assets_of, self._unasked = today, list(self.runner.engine.symbols)
-            while self._unasked:  # what our rate limit breaks off goes on from here
-                self._assets[self._unasked[0]] = asset_of(self._account.asset(self._unasked[0]))
-                del self._unasked[0]
-            self._voice.beat()  # that line is none of the two that do so
-            self._splits = dict(self._coming.begin(day))
-            self._asked_on = today
-        return self._schedule
+    def _take(self, now: datetime, schedule: Schedule) -> tuple[str, str]:
+        """Take the bars that are over; return the phase that leaves us in, and what is lacking.
 
-    def _foreseen(self, now: datetime, schedule: Schedule) -> bool:
-        """Ask for the splits of the session that entries are for; False: nobody knows, so none is sent."""
+        Who tells of bars and of splits is not who takes orders: without either nothing is entered, and what
+        is held goes on being protected and left.
+        """
+        lacking = self._today.lacking
+        try:
+            current = self._taking.take(now, schedule)
+        except Unreachable as problem:
+            lacking = [*lacking, f"{problem}; nothing is entered"]
+            self._voice.tell(UNREACHABLE, lacking[-1], about="bars")
+        if lacking:
+            return UNREACHABLE, "; ".join(lacking)
+        return ("trading", "") if current else ("waiting", WAITING)
+
+    def _foreseen(self, now: datetime, schedule: Schedule) -> Blocked | None:
+        """Ask for the splits of the session that entries are for; what keeps these if nobody knows."""
         if not any(order.leg is Leg.ENTRY for order in self.runner.book.open()):
-            return True
+            return None
         try:
             self._coming.look_ahead(schedule, now, self._taking.last)
         except Unreachable as problem:
             self._voice.tell("splits", f"{problem}; nothing is entered", "")
-            return False
+            return unknown_splits(problem)
         self._voice.beat()
-        return True
+        return None
 
-    def _thrown(self) -> None:
+    def thrown(self) -> None:
         """Latch the kill switch if its file or its signal throws it."""
         why = kill_asked(self._home) or self._kill()
         if why is not None:
             latch_kill(self.limits, why, datetime.now(UTC))
+            self._kill.said.clear()  # else it would be latched again after its reset
 
     def _limit(self, picture: Picture, schedule: Schedule) -> None:
         """Take note of the equity, and latch the losses that are hit."""
@@ -260,9 +258,7 @@ class Trader:
 
     # --- orders --------------------------------------------------------------------------------
 
-    def _plan(
-        self, picture: Picture, schedule: Schedule, *, entering: bool = False, guarding: bool = False
-    ) -> Plan:
+    def _plan(self, picture: Picture, schedule: Schedule, *, guarding: bool = False) -> Plan:
         # Who winds the account down cancels protection, and must not find it put back.
         restores = guarding and not self.limits.is_winding()
         return Plan(
@@ -270,10 +266,9 @@ class Trader:
             schedule=schedule,
             now=picture.clock.now,
             is_open=picture.clock.is_open,
-            locked=picture.locked,
+            locked=locks_of(picture),
             positions=picture.positions,
             splits=self._coming.after(schedule, self._taking.last),
-            entering=entering,
             restores=restores,
         )
 
@@ -290,6 +285,6 @@ class Trader:
             marks=self._losses.marks,
             session=schedule.session(picture.clock.now, picture.clock, self._published),
             quotes=quotes,
-            assets=self._assets,
+            assets=self._today.assets,
             prefix=self.runner.broker.prefix,
         )

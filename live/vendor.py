@@ -146,16 +146,17 @@ def fetch(
         factor = theirs.select("symbol", "bar_close", adjusted="close").unique(["symbol", "bar_close"])
         table = table.join(factor, on=["symbol", "bar_close"], how="left", maintain_order="left")
     table = table.with_columns(adj_factor=pl.col("adjusted") / pl.col("close"))
+    bad: list[tuple[str, datetime]] = []
     if table["adj_factor"].null_count():
-        unpaired = table.filter(pl.col("adj_factor").is_null()).select("symbol", "bar_close").rows()
-        faults += [_fault(symbol, close, "no adjusted bar") for symbol, close in unpaired]
+        bad += table.filter(pl.col("adj_factor").is_null()).select("symbol", "bar_close").rows()
+        faults += [_fault(symbol, close, "no adjusted bar") for symbol, close in bad]
         table = table.drop_nulls("adj_factor")
     dropped = DroppedRows()
     bars = validate_bars(table, on_bad="drop", dropped=dropped)
     if len(dropped):
+        bad += dropped.rows.select("symbol", "bar_close").rows()
         faults += [_fault(*row) for row in dropped.rows.select("symbol", "bar_close", "rule").rows()]
     if part != interval and hours is not None:
-        bad = dropped.rows.select("symbol", "bar_close").rows() if len(dropped) else ()
         bars = hourly(bars, hours, end, bad)
     have = set(bars["symbol"].unique().to_list())
     return Delivery(bars, tuple(s for s in wanted if s not in have), tuple(faults))

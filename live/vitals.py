@@ -16,10 +16,18 @@ from typing import Final
 from live.payloads import instant_of
 from live.reading import Reading
 
-__all__ = ["MUTE_AFTER", "STOPPED", "Health", "Pulse", "health_of", "lives", "pulse_of", "spoken"]
+__all__ = [
+    "HALTED", "HALTING", "LOCKING", "MUTE_AFTER", "STOPPED", "Health", "Pulse", "health_of", "is_held_up",
+    "lives", "pulse_of", "spoken",
+]  # fmt: skip
 
 MUTE_AFTER: Final = timedelta(seconds=15)
 STOPPED: Final = "stopped"  # the phase of a runner that has ended as it should
+HALTED: Final = "halted"  # that of one that lives and waits for somebody
+# How the text begins that says so: of all entries, and of one symbol while the others are traded.
+HALTING: Final = "nothing is entered until somebody has looked: "
+LOCKING: Final = "nothing is sent of "
+_HELD_UP: Final = frozenset({HALTED, "unreachable"})  # phases in which a runner lives and cannot trade
 
 
 class Health(StrEnum):
@@ -104,6 +112,11 @@ def health_of(
         return Health.DEAD
     fresh = pulse.at is not None and now - pulse.at <= mute_after
     return Health.RUNNING if fresh else Health.MUTE
+
+
+def is_held_up(health: Health, pulse: Pulse | None) -> bool:
+    """Say whether a runner lives and cannot trade."""
+    return health is Health.RUNNING and pulse is not None and pulse.phase in _HELD_UP
 
 
 def spoken(health: Health, pulse: Pulse | None, now: datetime) -> str:

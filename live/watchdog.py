@@ -6,6 +6,12 @@ nothing of the network and writes nothing into the journal; SIGTERM and Ctrl-C e
 
 from __future__ import annotations
 
+if __name__ == "__main__":
+    # Before the imports below, so that Ctrl-C is one line while they are loaded; the file is imported anew.
+    from research.console import start
+
+    start("live.watchdog")
+
 import os
 import shlex
 import signal
@@ -28,7 +34,8 @@ __all__ = ["Watch", "app", "main"]
 NAME = "python -m live.watchdog"
 app = typer.Typer(name=NAME, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
 
-_ALARMS: Final = frozenset({"mute", "dead", "unreadable", "no journal"})
+_ALARMS: Final = frozenset({"mute", "dead", "unreadable", "no journal", "held up"})
+_HELD_UP_AFTER: Final = timedelta(minutes=2)
 _WAITED: Final = 30.0  # seconds that the command may take
 
 
@@ -44,17 +51,24 @@ class Watch:
         Given a line.
     command : sequence of str
         Run at each alarm, with the line as its last argument; none if empty.
+    held_up_after : timedelta
+        How long a runner may live and be unable to trade, its broker silent say, before that is an alarm.
     """
 
     journal: Path
     mute_after: timedelta
     tell: Callable[[str], None]
     command: Sequence[str] = ()
+    held_up_after: timedelta = _HELD_UP_AFTER
     _state: str = field(default="", init=False)
+    _since: datetime | None = field(default=None, init=False)  # when it was first seen held up
 
     def look(self, now: datetime) -> str:
         """Look once, tell what has changed, and return the state."""
-        state, text = _seen(self.journal, now, self.mute_after)
+        state, text, held_up = _seen(self.journal, now, self.mute_after)
+        self._since = (self._since or now) if held_up else None
+        if self._since is not None and now - self._since >= self.held_up_after:
+            state = "held up"
         if state != self._state:
             was = f", was {self._state}" if self._state else ""
             self._state = state
@@ -78,21 +92,22 @@ class Watch:
             self.tell(f"the command {self.command[0]} ended with status {done.returncode}")
 
 
-def _seen(path: Path, now: datetime, mute_after: timedelta) -> tuple[str, str]:
-    """Return a runner's state and what there is to say of it."""
+def _seen(path: Path, now: datetime, mute_after: timedelta) -> tuple[str, str, bool]:
+    """Return a runner's state, what there is to say of it, and whether it lives and cannot trade."""
     from live.reading import Reading
-    from live.vitals import health_of, pulse_of, spoken
+    from live.vitals import health_of, is_held_up, pulse_of, spoken
     from research.errors import UsageError
 
     if not path.exists():
-        return "no journal", f"{path} is not there"
+        return "no journal", f"{path} is not there", False
     try:
         with Reading.journal(path) as journal:
             pulse = pulse_of(journal)
     except UsageError as problem:
-        return "unreadable", str(problem)
+        return "unreadable", str(problem), False
     health = health_of(pulse, now, mute_after)
-    return str(health), spoken(health, pulse, now).removeprefix(str(health)).lstrip(" :,")
+    text = spoken(health, pulse, now).removeprefix(str(health)).lstrip(" :,")
+    return str(health), text, is_held_up(health, pulse)
 
 
 @app.command()
@@ -100,6 +115,10 @@ def watchdog(
     journal: Annotated[Path, typer.Option(help="The runner's SQLite file.", metavar="FILE")],
     every: Annotated[float, typer.Option(help="Seconds between looks.", min=0.1)] = 5.0,
     mute: Annotated[float, typer.Option(help="Seconds after which a heartbeat is old.", min=0.1)] = 15.0,
+    held_up: Annotated[
+        float,
+        typer.Option(help="Seconds after which a runner that cannot trade is an alarm.", min=0.1),
+    ] = _HELD_UP_AFTER.total_seconds(),
     command: Annotated[
         str,
         typer.Option(
@@ -107,14 +126,14 @@ def watchdog(
         ),
     ] = "",
 ) -> None:
-    """Watch a runner's heartbeat; say when it falls mute, dies, comes back, or its journal cannot be read."""
+    """Watch a runner's heartbeat; say when it falls mute, dies, is held up, or its journal cannot be read."""
     if journal.is_dir():
         raise BadValue(f"journal {journal} is a folder; name the SQLite file of a run")
     try:
         words = shlex.split(command)
     except ValueError as problem:
         raise BadValue(f"--command must be words with closed quotes, was {command!r}: {problem}") from None
-    watch = Watch(journal, timedelta(seconds=mute), typer.echo, words)
+    watch = Watch(journal, timedelta(seconds=mute), typer.echo, words, timedelta(seconds=held_up))
     with _until_stopped() as stopped:
         while True:
             watch.look(datetime.now(UTC))
@@ -139,12 +158,3 @@ def _until_stopped() -> Iterator[threading.Event]:
 def main() -> None:
     """Run the command line and leave with its exit status."""
     raise SystemExit(run(app, name=NAME))
-
-
-if __name__ == "__main__":
-    from research.console import interrupted
-
-    try:
-        main()
-    except KeyboardInterrupt:  # while the command was still being loaded
-        raise SystemExit(interrupted(NAME)) from None

@@ -6,7 +6,8 @@ happened meanwhile. A picture is whole or there is none: whatever could not be r
 1. The clock, the account, the open orders; then the positions.
 2. If anything was missing or differs, all is read and compared once more, and orders of ours that are not
    among the open ones are asked for by their ids. One that is definitely absent, after the time that a
-   request can be under way, was never placed.
+   request can be under way, was never placed. What may have executed even between these two answers is left
+   to the next look.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from live.payloads import BrokerOrder, BrokerPosition, flattened
 from live.reconcile import reconcile
 from live.risk_context import Purpose
 from live.rows import Event
-from live.tracks import Done, Tracks
+from live.tracks import Done, Track, Tracks
 from live.transitions import Event as Happening
 from live.transitions import State
 
@@ -105,6 +106,8 @@ class World:
         now: datetime,
         splits: Mapping[str, Decimal] | None = None,
         last_bar: datetime | None = None,
+        *,
+        sure: bool = True,
     ) -> Picture:
         """Read the account, reconcile, and write down what was found.
 
@@ -117,6 +120,8 @@ class World:
             Shares that one share became, announced for today; others are read off the positions.
         last_bar : datetime, optional
             Nothing executed is dated before it is over: the account has closed that bar's page.
+        sure : bool, default True
+            Whether today's splits are known. Else what nobody can explain may be one: it halts.
 
         Raises
         ------
@@ -125,7 +130,7 @@ class World:
         facts = account_of(self._account.account())
         said = list(self._account.open_orders())
         positions = self._account.positions()
-        found = self._compared(said, positions, splits, again=False)
+        found = self._compared(said, positions, splits, sure=sure)
         if found.ask:
             # Positions are read anew, so orders are too: shares executed between the two would be a drift.
             said = list(self._account.open_orders())
@@ -133,8 +138,9 @@ class World:
             gone = {t.order.client_id for t in self._tracks.open()} - there
             said += self._asked(found.ask | gone, clock.now)
             positions = self._account.positions()
-            found = self._compared(said, positions, splits, again=True)
-        self._write(found, said, clock.now, last_bar, now)
+            found = self._compared(said, positions, splits, found, sure=sure)
+        shares = self._shares(positions)
+        self._write(found, said, shares, clock.now, last_bar, now)
         return Picture(
             now,
             clock,
@@ -142,7 +148,7 @@ class World:
             found.findings,
             self._locked(found),
             found.halted,
-            self._shares(positions),
+            shares,
         )
 
     def _shares(self, positions: Sequence[BrokerPosition]) -> dict[str, Decimal | None]:
@@ -168,8 +174,9 @@ class World:
         said: list[BrokerOrder],
         positions: Sequence[BrokerPosition],
         splits: Mapping[str, Decimal] | None,
+        first: Reconciled | None = None,
         *,
-        again: bool,
+        sure: bool,
     ) -> Reconciled:
         orders = {name: t.order for name, t in self._tracks.orders.items()}
         for order in flattened(said):
@@ -185,9 +192,9 @@ class World:
             positions,
             prefix=self._book.prefix,
             symbols=self._symbols,
-            policy=self._policy,
+            policy=self._policy if sure else replace(self._policy, drift=Act.HALT),
             splits=splits,
-            again=again,
+            first=first,
         )
 
     def _asked(self, names: Set[str], now: datetime) -> list[BrokerOrder]:
@@ -212,20 +219,29 @@ class World:
         self,
         found: Reconciled,
         said: Iterable[BrokerOrder],
+        there: Mapping[str, Decimal | None],
         now: datetime,
         last_bar: datetime | None,
         ours: datetime,
     ) -> None:
-        """Write down what differs from what was known; `now` by the broker's clock, `ours` by this one's."""
+        """Write down what differs from what was known; `now` by the broker's clock, `ours` by this one's.
+
+        `there` are the shares at the broker.
+        """
         told = {order.client_id: order for order in flattened(said)}
         parents = {leg.client_id: order.client_id for order in told.values() for leg in order.legs}
-        changed = []
-        for name, order in found.orders.items():
-            known = self._tracks.orders.get(name)
+        changes: dict[str, Track] = {}
+        for name in sorted(found.orders, key=parents.__contains__):  # a leg is what its parent is
+            known, order = self._tracks.orders.get(name), found.orders[name]
             if known is None:
-                changed.append(stray(self._tracks, self._book, order, told[name], parents.get(name), now))
+                parent = parents.get(name, "")
+                above = changes.get(parent) or self._tracks.orders.get(parent)
+                held = there.get(order.symbol, Decimal(0))
+                held = found.held(order.symbol) if held is None else held
+                changes[name] = stray(self._book, order, told[name], above, held, now)
             elif known.order != order:
-                changed.append(replace(known, order=order))
+                changes[name] = replace(known, order=order)
+        changed = list(changes.values())
         done = []
         for name, executed in found.executions:
             order, at = found.orders[name], told[name].updated_at or now

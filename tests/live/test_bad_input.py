@@ -8,14 +8,13 @@ import polars as pl
 import pytest
 
 from live.cli import NAME, app
-from research.console import run
 from research.data import load_sample
 from research.execution import Execution
 from research.learning.artifact import promote, write_version
 from research.saved import read_models
 from research.training import train
 from tests.fake_alpaca import FakeAlpaca, Settings
-from tests.live.canary import KEY, NAMES, SECRET
+from tests.live.canary import KEY, SECRET
 from tests.live.helpers import change, query
 from tests.test_training import TRAINING
 
@@ -36,19 +35,8 @@ def fake(bars):
 
 
 @pytest.fixture
-def runner(fake, monkeypatch, tmp_path, capsys):
-    """Return a function: words to status, lines of stdout, lines of stderr, in a home of its own."""
-    for name, value in {**NAMES, "ONEPATH_HOME": str(tmp_path / "state")}.items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
-    monkeypatch.delenv("ONEPATH_LIVE", raising=False)
-
-    def ask(*words):
-        status = run(app, list(words), name=NAME)
-        out, err = capsys.readouterr()
-        return status, out.splitlines(), err.splitlines()
-
-    return ask
+def runner(commanded):
+    return commanded(app, NAME)
 
 
 @pytest.fixture
@@ -129,12 +117,16 @@ def test_a_host_that_is_not_allow_listed(fake, runner, host):
     refused(fake, runner(*words, "--host", host), "a host must be on this machine", repr(host))
 
 
-# --- orders that nothing could protect ---------------------------------------------------------
+# --- orders that an account never takes --------------------------------------------------------
 
 
-def test_a_fractional_quantity_with_resting_stops(fake, paper):
-    said = "fractional shares must not be traded with stops or targets that rest at the broker"
-    refused(fake, paper("--strategy", "adaptive_momentum", "--fractional"), said)
+@pytest.mark.parametrize("more", [
+    ["adaptive_momentum"], ["ma_crossover"], ["ma_crossover", "--timeframe", "5Min"],
+    ["ma_crossover", *(f"--param={name}=0" for name in ("stop", "target", "trail"))],
+])  # fmt: skip
+def test_a_fractional_quantity_with_resting_stops_or_without(fake, paper, more):
+    said = "`fractional` must be off at an account, was on: ", "; leave --fractional out, or use --replay"
+    refused(fake, paper("--strategy", *more, "--fractional"), *said)
 
 
 # --- models ------------------------------------------------------------------------------------

@@ -93,11 +93,12 @@ def before():
     return orders, {"AAA": Holding(Decimal(10), Decimal(100))}
 
 
-def reconciled(said_orders, said_positions, again):
+def reconciled(said_orders, said_positions, *, again):
+    first = reconciled(said_orders, said_positions, again=False) if again else None
     orders, holdings = before()
     return reconcile(
         orders, holdings, said_orders, said_positions,
-        prefix="PP-", symbols={"AAA", "BBB"}, policy=Policy(drift=Act.HALT), again=again,
+        prefix="PP-", symbols={"AAA", "BBB"}, policy=Policy(drift=Act.HALT), first=first,
     )  # fmt: skip
 
 
@@ -117,12 +118,14 @@ def sound_orders(found, place, new):
     faith = all(any(faithful(order, other, new) for other in true) for order in found)
     positions = positions_of(truth().positions)
     # Of a list that has lost an order the rest is true; one that says nothing at all is never "no orders".
-    return faith and all(sound_reconciled(reconciled(found, positions, again)) for again in (False, True))
+    return faith and all(
+        sound_reconciled(reconciled(found, positions, again=again)) for again in (False, True)
+    )
 
 
 def sound_positions(found, place, new):
     orders = orders_of(truth().orders)
-    return all(sound_reconciled(reconciled(orders, found, again)) for again in (False, True))
+    return all(sound_reconciled(reconciled(orders, found, again=again)) for again in (False, True))
 
 
 def sound_report(name):

@@ -174,7 +174,7 @@ def test_while_a_day_cannot_be_read_nothing_is_sent(tmp_path, route):
                 or (new == "moonlit" and place[-1] == "symbol")
             ):
                 continue  # no split of ours today: that may be so
-            it.floor.trader._asked_on = ""  # else it is asked for once a day
+            it.floor.trader._today._day = None  # else it is asked for once a day
             it.fake.script.clear()
             it.fake.fault(route, "200", body=body)
             it.floor.tick()
@@ -197,7 +197,7 @@ def test_a_position_that_was_split_wins_over_an_announcement_that_cannot_be_true
         it.fake.fault(
             "GET /v1/corporate-actions", "200", body={"corporate_actions": {"forward_splits": [split]}}
         )
-        it.floor.trader._asked_on = ""
+        it.floor.trader._today._day = None
         it.floor.tick()
         assert it.told("split") == [
             "AAA: 173 shares were held, the broker has 346, by a split of 2",

@@ -73,6 +73,28 @@ def minutes(folder, drift=Act.HALT):
         it.fake.stop()
 
 
+@contextmanager
+def executing(it, *pieces, symbol="AAA"):
+    """Let an open entry execute pieces, each after the orders and before the positions are read; 0 none."""
+    account, left = it.process.trader._world._account, list(pieces)
+    positions = account.positions
+
+    def later():
+        shares = left.pop(0) if left else 0
+        if shares:
+            with it.fake.lock:
+                (order,) = [o for o in it.fake.orders() if o.symbol == symbol and o.open]
+                it.fake.exchange.fill(order, it.fake.exchange.account.marks[symbol], shares)
+        return positions()
+
+    account.positions = later
+    try:
+        yield
+    finally:
+        account.positions = positions
+    assert not left
+
+
 BOUGHT, GONE = ("buy", "market", 200.0, 200.0, "filled"), ("buy", "market", 200.0, 0.0, "canceled")
 
 
@@ -228,3 +250,42 @@ def test_nothing_is_sent_that_might_wait_for_tomorrow(tmp_path, seconds, sent):
         assert bool(it.orders()) is sent
         assert bool(it.told("late")) is not sent
         assert Decimal(str(it.fake.positions().get("AAA", 0.0))) == (200 if sent else 0)
+
+
+@pytest.mark.parametrize("drift", [Act.ADOPT, Act.FLATTEN])
+@pytest.mark.parametrize(("ended", "pieces"), [(True, (0, 200)), (False, (60, 60, 80))])
+def test_an_entry_that_executes_between_the_answers_of_both_readings_is_kept(tmp_path, drift, ended, pieces):
+    with minutes(tmp_path, drift) as it:
+        it.until(FIRST - timedelta(minutes=1))
+        it.halt()
+        it.until(FIRST)
+        if ended:  # another symbol's order is gone, so that all is read twice
+            other = next(o for o in it.fake.orders() if o.open and o.symbol == "BBB" and o.parent is None)
+            with it.fake.lock:
+                it.fake.exchange.cancel(other)
+        del it.fake.exchange.halts["AAA"]
+        with executing(it, *pieces):
+            for _ in range(3):
+                it.process.trader.tick()
+                it.fake.advance(seconds=2)
+        it.process.trader.tick()
+        assert it.held == (200.0, 0.0)  # the engine takes it with its bar
+        assert it.orders()[0] == BOUGHT
+        assert [(side, kind, shares) for side, kind, shares, *_ in it.orders()[1:]] == [
+            ("sell", "limit", 200.0)
+        ]
+        assert all(text.endswith("an open order may explain it (ask)") for text in it.told("quantity"))
+        it.until(FIRST + timedelta(minutes=1))
+        assert it.held == (200.0, 200.0)
+
+
+@pytest.mark.parametrize("drift", [Act.HALT, Act.FLATTEN])
+def test_a_trade_by_hand_beside_an_open_order_is_acted_upon_at_the_same_look(tmp_path, drift):
+    with minutes(tmp_path, drift) as it:
+        it.until(FIRST - timedelta(minutes=1))
+        it.halt()
+        it.until(FIRST)
+        it.fake.trade_by_hand("AAA", 30.0)  # its order for 200 has executed none
+        it.process.trader.tick()
+        assert it.told("quantity") == [f"AAA: 0 shares were held, the broker has 30 ({drift})"]
+        assert (it.process.tracks.to_close("AAA") is not None) is (drift is Act.FLATTEN)

@@ -10,10 +10,9 @@ import pytest
 
 from live.cli import NAME, app
 from live.cli_trade import _published
-from research.console import run
 from research.data import load_sample
 from tests.fake_alpaca import FakeAlpaca, Settings
-from tests.live.canary import KEY, NAMES, SECRET
+from tests.live.canary import KEY, SECRET
 from tests.live.helpers import query
 
 
@@ -26,24 +25,18 @@ def fake():
 
 
 @pytest.fixture
-def asked(fake, monkeypatch, tmp_path, capsys):
-    """Return a function: more words to status, lines of stdout, lines of stderr, in a home of its own."""
-    for name, value in {**NAMES, "ONEPATH_HOME": str(tmp_path / "state")}.items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
-    monkeypatch.delenv("ONEPATH_LIVE", raising=False)
+def asked(fake, commanded):
     words = ["--paper", "--strategy", "ma_crossover", "--host", fake.url, "--history", "2000-01-04"]
-
-    def ask(*more):
-        status = run(app, [*words, *more], name=NAME)
-        out, err = capsys.readouterr()
-        return status, out.splitlines(), err.splitlines()
-
-    return ask
+    ask = commanded(app, NAME)
+    return lambda *more: ask(*words, *more)
 
 
 def inactive(fake):
     fake.fault("GET /v2/assets/IBM", "200", body={"symbol": "IBM", "status": "inactive", "tradable": True})
+
+
+def known(fake):
+    fake.fault("GET /v2/assets/ibm", "200", body={"symbol": "IBM", "status": "active", "tradable": True})
 
 
 def unlisted(fake):
@@ -52,6 +45,7 @@ def unlisted(fake):
 
 REFUSALS = {
     "a symbol nobody knows": (["IBM,NOSUCH"], None, "symbol NOSUCH is not known to the broker"),
+    "a symbol in small letters": (["ibm"], known, "symbol ibm is IBM to the broker; write it so"),
     "a symbol that is halted for good": (["IBM"], inactive, "symbol IBM cannot be traded at the broker now"),
     "a symbol without bars": (["IBM"], unlisted, "symbols IBM must have bars since 2000-01-04"),
     "a day that is none": (["IBM", "--history", "spring"], None, "--history must be a day like 2016-01-04"),
@@ -104,13 +98,16 @@ def test_what_only_a_new_journal_needs_is_looked_at_by_one_that_goes_on_too(aske
     assert (status, len(err)) == (2, 1)
 
 
-@pytest.mark.parametrize(("stop", "status"), [("0", 0), ("0.05", 2)])
-def test_fractions_of_a_share_go_without_stops_and_targets(asked, stop, status):
-    """The remedy that the refusal names is one."""
-    words = ("--symbols", "IBM", "--once", "--fractional", "--param", f"stop={stop}")
-    found, _, err = asked(*words)
-    assert found == status, err
-    assert not err or "switch fractional off, or the strategy's stop, target and trail" in err[0]
+def test_fractions_of_a_share_are_for_replays_alone(asked, commanded, tmp_path):
+    """Each remedy that the refusal names is one."""
+    words = ("--symbols", "IBM", "--once")
+    status, _, err = asked(*words, "--fractional")
+    assert (status, len(err)) == (2, 1)
+    assert err[0].endswith("; leave --fractional out, or use --replay")
+    assert not list((tmp_path / "state").rglob("ma_crossover.sqlite"))
+    assert asked(*words)[0] == 0
+    replay = commanded(app, NAME)
+    assert replay("--replay", "--strategy", "ma_crossover", *words, "--fractional")[0] == 0
 
 
 def test_a_quiet_run_says_nothing_of_itself(asked):

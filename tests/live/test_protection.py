@@ -1,13 +1,14 @@
 """Protective orders: rounding on the tick, ratchet, whole shares; against the kernel's own comparisons."""
 
 import math
+import re
 from decimal import Decimal
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from live.protection import Protection, Step, next_step, order_fields, refuse_fractions, wanted
+from live.protection import Protection, Step, next_step, order_fields, wanted
 from research.errors import BadValue
 from tests.live.risk_helpers import D
 
@@ -48,14 +49,35 @@ def test_a_fraction_is_left_over_and_said(sign):
     assert (order.quantity, order.side, left) == (D(10), -sign, D("0.5"))
 
 
+@pytest.mark.parametrize("level", [0.0, -0.0, -37.0, 0.00009999, 1e-300])
+def test_a_level_that_no_price_can_fall_to_is_none(level):
+    """A short's target as wide as its price, or a long's stop: the kernel never reaches it."""
+    assert wanted("IBM", -10.0, 110.0, level)[0] == guard(stop="110", target=None, side=1)
+    assert wanted("IBM", 10.0, level, 110.0)[0] == guard(stop=None)
+    for held in (10.0, 0.5):
+        assert wanted("IBM", -held, NAN, level) == wanted("IBM", held, level, NAN) == (None, D(0))
+
+
+def test_the_lowest_price_there_is_can_be_reached():
+    assert wanted("IBM", -10.0, NAN, 0.0001)[0] == guard(stop=None, target="0.0001", side=1)
+    assert wanted("IBM", 10.0, 0.0001, NAN)[0] == guard(stop="0.0001", target=None)
+
+
 @pytest.mark.parametrize("bad", [0.0, -1.0, math.inf, -math.inf, 1e12])
 def test_a_level_that_is_no_price_is_refused(bad):
-    with pytest.raises(
-        BadValue, match=rf"stop of IBM must be a price > 0, was {bad:g}; look at".replace("+", r"\+")
-    ):
+    said = re.escape(f"must be a price > 0, was {bad:g}; look at")
+    with pytest.raises(BadValue, match=f"stop of IBM {said}"):
+        wanted("IBM", -10.0, bad, NAN)
+    with pytest.raises(BadValue, match=f"target of IBM {said}"):
+        wanted("IBM", 10.0, NAN, bad)
+
+
+@pytest.mark.parametrize("bad", [math.inf, -math.inf, 1e12])
+def test_nor_is_one_that_is_beyond_all_prices_taken_for_none(bad):
+    with pytest.raises(BadValue, match="stop of IBM must be a price > 0"):
         wanted("IBM", 10.0, bad, NAN)
     with pytest.raises(BadValue, match="target of IBM must be a price > 0"):
-        wanted("IBM", 10.0, NAN, bad)
+        wanted("IBM", -10.0, NAN, bad)
 
 
 @pytest.mark.parametrize("bad", [NAN, math.inf])
@@ -154,12 +176,3 @@ def test_the_request():
         "symbol": "IBM", "qty": "10", "side": "buy", "type": "limit", "time_in_force": "gtc",
         "client_order_id": "XX-1", "limit_price": "110",
     }  # fmt: skip
-
-
-def test_fractions_with_stops_are_refused():
-    with pytest.raises(
-        BadValue, match=r"fractional shares must not be traded with stops .* switch fractional off"
-    ):
-        refuse_fractions(fractional=True, protected=True)
-    for fractional, protected in ((True, False), (False, True), (False, False)):
-        refuse_fractions(fractional=fractional, protected=protected)

@@ -179,7 +179,8 @@ def test_a_contradiction_is_told():
     ([], [a_position(quantity="3"), a_position("KO", side="both")]), ([], [{**a_position(), "symbol": None}]),
 ])  # fmt: skip
 def test_a_hole_in_the_answers_adopts_and_flattens_nothing(said, positions, policy):
-    found = met([], {"IBM": Holding(D(10), D(100))}, said, positions, policy, again=True)
+    held = {"IBM": Holding(D(10), D(100))}
+    found = met([], held, said, positions, policy, first=met([], held, said, positions, policy))
     assert {f.act for f in found.findings if f.symbol != "KO"} == {Act.ASK}
     assert found.flatten == {}
     assert found.holdings["IBM"] == Holding(D(10), D(100))
@@ -258,7 +259,7 @@ def test_after_reconciliation_the_journal_is_the_broker(seed):
                 symbol=symbol, side="buy" if side > 0 else "sell", qty=str(shares),
             )  # fmt: skip
             if draw.random() < 0.4:
-                heard = met([ours[name]], holdings, [theirs[name]], again=True)
+                heard = met([ours[name]], holdings, [theirs[name]])
                 ours, holdings = {**ours, **heard.orders}, {**holdings}
                 for _, done in heard.executions:
                     holdings[symbol] = booked(holdings.get(symbol, FLAT), side, done)

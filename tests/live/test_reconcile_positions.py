@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from live.findings import Act, Finding, Kind, Policy
+from live.findings import Act, Finding, Kind, Policy, Reconciled
 from live.holdings import Holding
 from tests.live.reconciled import LIVE, a_position, an_order, kinds, met
 from tests.live.risk_helpers import D
@@ -62,11 +62,38 @@ def test_what_an_open_order_may_explain_is_read_again():
         .findings[0]
         .text.endswith("an open order may explain it")
     )
-    assert kinds(met([LIVE], {}, said, [a_position()], again=True)) == [("quantity", "halt")]
     short = [a_position(quantity="9", side="short")]
     assert kinds(met([LIVE], {}, said, short)) == [("quantity", "halt")]  # a buy explains no fewer shares
     elsewhere = replace(LIVE, symbol="KO")
     assert kinds(met([elsewhere], {}, [an_order(symbol="KO")], [a_position()])) == [("quantity", "halt")]
+
+
+@pytest.mark.parametrize("act", [Act.ADOPT, Act.FLATTEN, Act.HALT])
+def test_at_the_second_reading_only_what_stayed_as_it_was_is_no_execution(act):
+    """The first had (shares known, shares there); the order of 10 shares has 10 or 6 left at the second."""
+    live, part = an_order(), an_order(status="partially_filled", filled="4", average="100")
+    for before, said, there, acts in [
+        ((0, 0), live, "10", False),  # executed between the orders and the positions of the second
+        ((0, 4), part, "10", False),  # in pieces, at both readings
+        ((0, 4), part, "8", False),  # as far apart as before, and yet not as it was
+        ((0, 10), live, "10", True),  # its order has had the time to tell: it is another's
+        ((4, 10), part, "10", True),
+        ((0, 0), live, "11", True),  # more than the order asks for
+    ]:
+        first = Reconciled({}, {}, apart={"IBM": (D(before[0]), D(before[1]))})
+        found = met([LIVE], {}, [said], [a_position(quantity=there)], Policy(drift=act), first=first)
+        (drift,) = [f for f in found.findings if f.kind is Kind.QUANTITY]
+        assert drift.act is (act if acts else Act.ASK), (before, there)
+        assert bool(found.flatten) is (acts and act is Act.FLATTEN)
+        assert found.locked == (set() if acts else {"IBM"})
+
+
+def test_what_is_apart_is_told_whatever_becomes_of_it():
+    held = {"IBM": Holding(D(10), D(100)), "KO": Holding(D(3), D(50))}
+    found = met([], held, [], [a_position(quantity="7"), a_position("KO", "3", "50")])
+    assert found.apart == {"IBM": (D(10), D(7))}
+    hole = met([], held, ["x"], [a_position(quantity="7"), a_position("KO", "3", "50")])
+    assert hole.apart == found.apart
 
 
 def test_an_exit_under_way_explains_fewer_shares():
@@ -161,6 +188,14 @@ def test_what_was_executed_since_the_last_look_came_before_a_split_or_after_it()
         found = met([order], ours, [sold], there, splits={"IBM": D("1.5")})
         assert (("split", "apply") in kinds(found)) is is_split
         assert found.holdings["IBM"].quantity == (D(left) if is_split else 14)
+
+
+def test_what_was_bought_since_the_last_look_is_split_though_nothing_was_held_then():
+    bought = an_order(status="filled", filled="10", average="100")
+    for left, is_split in (("20", True), ("10", False), ("19", False)):
+        found = met([LIVE], {}, [bought], [a_position(quantity=left)], splits={"IBM": D(2)})
+        assert (("split", "apply") in kinds(found)) is is_split
+        assert found.holdings["IBM"].quantity == (20 if is_split else 10)
 
 
 @pytest.mark.parametrize(("ours", "theirs", "differs"), [

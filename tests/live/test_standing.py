@@ -99,7 +99,8 @@ def test_a_protected_position(path):
         ("UPDATE decisions SET stop_level = 93.0 WHERE bar = 1", ""),  # never loosened
         ("UPDATE decisions SET stop_level = NULL WHERE bar = 1", ""),
         ("UPDATE decisions SET stop_level = NULL, target_level = NULL WHERE bar = 1", ""),
-        ("UPDATE decisions SET stop_level = -1 WHERE bar = 1", "stop of AAA must be a price > 0"),
+        ("UPDATE decisions SET stop_level = -1 WHERE bar = 1", ""),  # out of any price's reach
+        ("UPDATE decisions SET target_level = -1 WHERE bar = 1", "target of AAA must be a price > 0"),
         ("UPDATE decisions SET position = 0 WHERE bar = 1", ""),  # entered since: not known before the bar
         ("DELETE FROM decisions", ""),
     ],
@@ -200,6 +201,7 @@ def test_each_limit_beside_what_is_used_of_it(path):
         "price collar": ("–", "20.0%"),
         "stale bar": ("18.0 h", "20.0 h"),
         "clock skew": ("–", "2 s"),
+        "restricted": ("none held", "all symbols"),
     }
     assert found["drawdown"].share == pytest.approx(1.0)
     assert found["price collar"].share is None

@@ -74,7 +74,7 @@ def test_a_healthy_run_needs_no_look(path):
     assert (seen.mode, seen.strategy, seen.symbols) == ("paper", "adaptive_momentum", ("AAA", "BBB"))
     assert seen.vital.startswith("running for 3 h, trading")
     assert [e.kind for e in seen.events] == ["begun"]
-    assert len(seen.usage) == 14
+    assert len(seen.usage) == 15
 
 
 def test_a_mute_runner(path):
@@ -172,6 +172,21 @@ def test_the_limits_are_those_that_the_run_is_held_to(path):
     assert found["stale bar"].allowed == "5.0 days"
     assert (found["order notional"].allowed, found["order notional"].share) == ("4,160 USD", 0.25)
     assert (found["position share"].used, found["daily loss"].used) == ("2.0%", "0.0%")  # 1,040 of 52,000
+
+
+def test_restricted_symbols_are_told_with_those_held(path, status):
+    healthy(path)  # it holds AAA
+    with Limits.at(path.parent / "limits.sqlite") as limits:
+        for names, row in (
+            ({"ZZZ", "AAA"}, ("AAA", "all but AAA, ZZZ", 1.0)),
+            ({"ZZZ"}, ("none held", "all but ZZZ", 0.0)),
+            ((), ("none held", "all symbols", 0.0)),
+        ):
+            limits.hold_to(text_of_rules(Rules(restricted=frozenset(names))))
+            (seen,) = [x for x in glance_at(path, NOW).usage if x.name == "restricted"]
+            assert (seen.used, seen.allowed, seen.share) == row
+        limits.hold_to(text_of_rules(Rules(restricted=frozenset({"ZZZ"}))))
+    assert "all but ZZZ" in status("--journal", path)[1]
 
 
 def test_only_the_last_events_are_shown(path):

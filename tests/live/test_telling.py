@@ -60,3 +60,21 @@ def test_what_it_is_about_decides_whether_it_lasts(tmp_path):
                 voice.tell("word", text, symbol, about)
             voice.turn()
         assert it.told("word") == ["1 s", "2 s", "3 s", "5 s", "6 s", "7 s"]
+
+
+def test_what_is_lacking_lasts_through_an_outage_of_all_and_each_is_told_once(tmp_path):
+    with story(tmp_path) as it:
+        voice = Voice(it.floor.journal, "paper", lambda: 0)
+        looks = [
+            [("1: bars", "bars")],
+            [("2: bars", "bars"), ("3: splits", "splits")],
+            [("4: all", "")],  # a look that ended before bars and splits were asked for
+            [("5: bars", "bars")],
+            [],
+        ]
+        for look in looks:
+            for text, about in look:
+                voice.tell("unreachable", text, "", about)
+            voice.turn()
+        assert it.told("unreachable") == ["1: bars", "3: splits", "4: all"]
+        assert it.kinds().count("reachable") == 1

@@ -6,8 +6,8 @@ from decimal import Decimal
 
 import pytest
 
-from live.desk import Desk
 from live.findings import Act, Policy
+from live.hands import Hands
 from live.home import KILL_FILE
 from research.errors import KeysRefused, OutputError
 from tests.live.crossing import PLAIN, story
@@ -328,7 +328,7 @@ def test_an_order_whose_answer_was_never_written_stands_once_the_broker_has_it(t
     with story(tmp_path) as it:
         it.decide()
         with monkeypatch.context() as patched:
-            patched.setattr(Desk, "_stands", ends)
+            patched.setattr(Hands, "stands", ends)
             with pytest.raises(KeyboardInterrupt):
                 it.evening()
         assert entry_row(it) == [("new", 0)]

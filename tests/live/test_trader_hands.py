@@ -1,7 +1,8 @@
 """Hands that are quicker than the trader's next look: shares that an order was for have gone."""
 
+import math
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -9,11 +10,15 @@ import pytest
 from live.alpaca import AlpacaAccount
 from live.findings import Act, Policy
 from live.risk_context import Purpose
+from research.execution import Execution
 from research.request import Request
+from tests.live.crossing import PARAMS as CROSS
+from tests.live.crossing import story
 from tests.live.trading import Floor, history, market
 
 START = datetime(2010, 1, 5, 22, tzinfo=UTC)  # IBM crosses upwards, and downwards a day later
 PARAMS = {"fast": 2, "slow": 3, "stop": 0.3, "target": 0.9, "risk_cap": 0.0, "vol_target": 10.0}
+FREE = Execution(slippage=0.0, commission=0.0)
 
 
 @pytest.fixture(scope="module")
@@ -115,3 +120,25 @@ def test_that_an_order_ended_by_itself_is_no_routine(fake, tmp_path, kind):
     told = floor.rows("SELECT DISTINCT kind FROM events WHERE kind IN ('ended', 'order', 'rejected')")
     assert told == [("ended",)]
     floor.close()
+
+
+@pytest.mark.parametrize("more", [0.5, -0.5])
+def test_a_fraction_that_came_by_hand_leaves_with_the_exit(tmp_path, more):
+    """28 shares were bought; the close of the 20th is below its average: all go at the open of the 23rd."""
+    after = {3: (118, 118.3, 97, 98), 4: (97, 98, 95, 96)}
+    request = Request("ma_crossover", ["AAA"], params={**CROSS, "stop": 0.3}, execution=FREE)
+    with story(tmp_path, request=request, after=after, policy=Policy(drift=Act.ADOPT)) as it:
+        it.enter()
+        it.fake.trade_by_hand("AAA", more)
+        it.floor.tick(times=3)
+        assert it.fake.positions() == {"AAA": 28 + more}
+        for session in (it.entry, *it.later[:2]):
+            it.floor.tick(session.close + timedelta(minutes=1), times=2)
+        assert it.protection == [("sell", 28.0 + math.floor(more), 80.5)]
+        it.floor.tick(it.later[2].open - timedelta(hours=8), times=3)  # no auction takes a fraction
+        assert it.fake.positions() == {"AAA": 28 + more}
+        it.floor.tick(it.later[2].open + timedelta(seconds=20), times=3)
+        assert (it.fake.positions(), it.protection) == ({}, [])
+        last = it.sent[-1]
+        assert (last["qty"], last["type"], last["time_in_force"]) == (str(28 + more), "market", "day")
+        assert it.told("blocked") == []

@@ -256,6 +256,17 @@ def test_a_half_hour_that_breaks_a_rule_takes_its_hour_along():
     assert [fault.split(": ")[0] for fault in found.faults] == ["AAA, 2026-03-02 16:00 UTC"]
 
 
+@pytest.mark.parametrize("half", [0, 1])
+def test_a_half_hour_without_an_adjusted_bar_takes_its_hour_along(half):
+    gone = "2026-03-02T08:00:00Z"
+    with FakeAlpaca(half_hours(), start=at(0, "16:30"), calendar=week()) as fake:
+        fake.fault(BARS, "edit", match={"adjustment": "all"}, set={f"bars.AAA.{half}.t": gone})
+        found = ask(fake, ("AAA",), interval="1Hour")
+    assert closes(found)[0] == at(0, "11:30")
+    assert found.bars["open"].to_list() == [102, 104, 106, 108, 110, 112]
+    assert found.faults == (f"AAA, 2026-03-02 15:{30 * half:02} UTC: no adjusted bar",)
+
+
 def test_intraday_bars_without_sessions_are_refused(fake):
     with pytest.raises(BadValue, match="`hours` must be the sessions of the span for 5Min bars, was None"):
         ask(fake, interval="5Min", hours=None)

@@ -97,6 +97,36 @@ def test_a_command_that_fails_is_told_and_the_watch_goes_on(path, told, command,
     assert watch.look(NOW) == "no heartbeat"
 
 
+def test_a_broker_that_stays_silent_is_an_alarm_and_a_pause_of_it_is_none(path, told, tmp_path):
+    begin(path)
+    watch = watching(path, told, sys.executable, "-c", f"open({str(tmp_path / 'alarm')!r}, 'a').write('x')")
+    for second, phase in [
+        (0, "trading"), (10, "unreachable"), (60, "unreachable"), (70, "trading"),
+        (80, "unreachable"), (199, "unreachable"),
+    ]:  # fmt: skip
+        beat(path, at=NOW + second * SECOND, phase=phase, text="no answer")
+        assert watch.look(NOW + second * SECOND) == "running"
+    assert not (tmp_path / "alarm").exists()
+    for second in (200, 210):
+        beat(path, at=NOW + second * SECOND, phase="unreachable", text="no answer")
+        assert watch.look(NOW + second * SECOND) == "held up"
+    beat(path, at=NOW + 220 * SECOND)
+    watch.look(NOW + 220 * SECOND)
+    assert states(told) == ["RUNNING", "HELD UP", "RUNNING"]
+    assert "unreachable: no answer" in told[1]
+    assert (tmp_path / "alarm").read_text() == "x"
+
+
+def test_a_halt_that_lasts_is_an_alarm_and_a_kill_that_somebody_threw_is_none(path, told):
+    begin(path)
+    watch = watching(path, told)
+    for phase, state in [("killed", "running"), ("halted", "held up")]:
+        for second in (0, 120):
+            beat(path, at=NOW + second * SECOND, phase=phase)
+            found = watch.look(NOW + second * SECOND)
+        assert found == state
+
+
 # --- the command line --------------------------------------------------------------------------
 
 
@@ -169,6 +199,7 @@ def test_it_notices_a_runner_that_hangs(path, process, tmp_path):
         (["--journal", "x", "--command", "'open"], "closed quotes"),
         (["--journal", "x", "--every", "0"], "--every"),
         (["--journal", "x", "--mute", "0"], "--mute"),
+        (["--journal", "x", "--held-up", "0"], "--held-up"),
     ],
 )
 def test_misuse(capsys, words, said):
