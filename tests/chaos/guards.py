@@ -11,16 +11,35 @@ from collections.abc import Iterable
 from datetime import datetime
 from decimal import Decimal
 
+from live.halts import WAITING
+from live.journal import Journal
 from live.leaving import leaving
 from live.order_states import IN_DOUBT
 from live.rows import utc_of
 from live.tracks import Tracks
+from live.vitals import HALTED, HALTING
 from research.engine import UnifiedTradingEngine
 from research.kernels import account as ac
 from tests.fake_alpaca import FakeAlpaca
 from tests.fake_alpaca.order import Order
 
 TICK = 0.01 + 1e-9
+
+
+def is_at_work(journal: Journal) -> bool:
+    """Say whether the last look was answered, and bars are taken and what is held served.
+
+    They are under a drift that halts entries as well; not under the switch, nor after an answer that ended
+    the look.
+    """
+    ((phase, text),) = journal.rows("SELECT phase, text FROM pulse")
+    return phase in {"trading", "waiting"} or (phase == HALTED and text.startswith(HALTING))
+
+
+def _waits(journal: Journal) -> bool:
+    """Say whether a bar that is due had not come by then."""
+    ((phase, text),) = journal.rows("SELECT phase, text FROM pulse")
+    return phase == "waiting" or text.endswith(WAITING)
 
 
 def split_since(fake: FakeAlpaca, symbol: str, bar_close: str, now: datetime) -> Decimal:
@@ -58,7 +77,7 @@ def resting(fake: FakeAlpaca, tracks: Tracks, engine: UnifiedTradingEngine, *, f
     with fake.lock:
         stops = [o for o in fake.exchange.book.open if o.stop_price is not None and not o.stuck]
         marks, shares = dict(fake.exchange.account.marks), fake.positions()
-    if not stops or tracks.journal.rows("SELECT phase FROM pulse") != [("trading",)]:
+    if not stops or not is_at_work(tracks.journal) or _waits(tracks.journal):
         return []
     doubt = {t.order.symbol for t in tracks.open() if t.order.state in IN_DOUBT}
     sure = [

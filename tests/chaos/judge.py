@@ -10,7 +10,6 @@ import hashlib
 import re
 from collections import Counter, defaultdict
 from collections.abc import Mapping
-from datetime import timedelta
 from decimal import Decimal
 from itertools import islice
 
@@ -19,7 +18,8 @@ from live.risk_context import Purpose, Rules
 from live.tracks import Track, Tracks
 from live.transitions import State
 from research.engine import UnifiedTradingEngine
-from tests.chaos.guards import misplaced, resting, split_since
+from tests.chaos.guards import misplaced, resting
+from tests.chaos.limits import Limits
 from tests.fake_alpaca import FakeAlpaca
 from tests.fake_alpaca.order import Order
 
@@ -47,13 +47,12 @@ class Judge:
     """
 
     def __init__(self, fake: FakeAlpaca, rules: Rules) -> None:
-        self.fake, self.rules = fake, rules
+        self.fake, self._limits = fake, Limits(fake, rules)
         self.breaches: Counter[str] = Counter()
         self.examples: list[str] = []
         self.guards = 0  # orders whose level was judged
         self._calls = self._orders = 0  # of the fake's, those that were judged
         self._accepted: Counter[str] = Counter()
-        self._ours: list[Order] = []
         self._decided: defaultdict[str, list[str]] = defaultdict(list)
         self._bare: set[str] = set()  # at the last look
 
@@ -70,6 +69,7 @@ class Judge:
         engine: UnifiedTradingEngine | None = None,
         *,
         fills: bool = True,
+        whole: bool = True,
     ) -> None:
         """Judge what the last look brought.
 
@@ -82,13 +82,14 @@ class Judge:
             The trader's, to judge where protection rests.
         fills : bool, default True
             Whether the broker fills as it should: else a stop may rest beyond the price.
+        whole : bool, default True
+            Whether the trader read all that it asks for: what was lost then is known to it.
         """
         fresh = self._fresh()
         names, quiet = self._sent()
         for name in names:
             if self._accepted[name] > 1:
                 self.breach("duplicate", f"order {name} was accepted twice")
-        self._ours += fresh
         for order in fresh:
             name = order.client_order_id
             track = tracks.orders.get(name)
@@ -97,10 +98,11 @@ class Judge:
             elif _opens(track):
                 self._decided[track.order_id].append(name)
         for order in fresh:
-            self._limits(order, tracks)
-        for symbol, shares in self.fake.positions().items():
-            if shares < 0 and symbol not in by_hand:
-                self.breach("limit", f"{symbol} is short {shares} in an account that must not be")
+            track = tracks.orders.get(order.client_order_id)
+            if track is not None and _opens(track) and len(same := self._decided[track.order_id]) > 1:
+                self.breach("duplicate", f"orders {same} for one decision")
+        for text in self._limits.after_look(fresh, tracks, by_hand, whole=whole):
+            self.breach("limit", text)
         if engine is not None:
             tops = [o for o in fresh if (t := tracks.orders.get(o.client_order_id)) and _guards(t)]
             guards = [order for top in tops for order in (top, *top.legs)]
@@ -127,49 +129,6 @@ class Judge:
         self._accepted.update(names)
         reads = all(call.method == "GET" and call.status == 200 and not call.faults for call in calls)
         return names, reads and {"/v2/clock", "/v2/orders", "/v2/positions"} <= {call.path for call in calls}
-
-    def _limits(self, order: Order, tracks: Tracks) -> None:
-        """Hold an order that the broker has accepted against the rules."""
-        name = order.client_order_id
-        track = tracks.orders.get(name)
-        minute = 0
-        for other in reversed(self._ours):
-            age = order.created_at - other.created_at
-            if age >= timedelta(minutes=1):
-                break
-            minute += age >= timedelta(0)
-        if minute > self.rules.orders_per_minute and (track and track.purpose is not Purpose.FLATTEN):
-            self.breach("limit", f"{minute} orders in a minute with {name}")
-        if track is None or track.purpose is not Purpose.ENTER:
-            return
-        same = self._decided[track.order_id]
-        if len(same) > 1:
-            self.breach("duplicate", f"orders {same} for one decision")
-        quantity, price = Decimal(str(order.qty)), self._close_before(tracks, order)
-        if quantity > self.rules.order_quantity:
-            self.breach("limit", f"{name} of {quantity} shares")
-        if price is not None and quantity * price > self.rules.order_notional:
-            self.breach("limit", f"{name} of {quantity * price} USD")
-        held = Decimal(str(self.fake.positions().get(order.symbol, 0.0)))
-        if price is not None and max(held, quantity) * price > self.rules.position_notional:
-            self.breach("limit", f"{name}: {held} shares, {held * price} USD of {order.symbol}")
-        at_risk = {s for s, q in self.fake.positions().items() if q} | {order.symbol}
-        if len(at_risk) > self.rules.positions:
-            self.breach("limit", f"{sorted(at_risk)} are held")
-
-    def _close_before(self, tracks: Tracks, order: Order) -> Decimal | None:
-        """Return the last close that the journal had for an order, in the shares that it fills with."""
-        rows = tracks.journal.rows(
-            "SELECT close, bar_close FROM bars WHERE symbol = ? AND bar_close <= ? ORDER BY bar DESC LIMIT 1",
-            order.symbol, order.created_at.strftime("%Y-%m-%dT%H:%M:%SZ"),
-        )  # fmt: skip
-        if not rows:
-            return None
-        close, when = rows[0]
-        opens = next(s for s in self.fake.calendar.between(
-            order.created_at.date(), order.created_at.date() + timedelta(days=9)
-        ) if s.close > order.created_at)  # fmt: skip
-        return Decimal(str(close)) / split_since(self.fake, order.symbol, when, opens.open)
 
     def after_quiet_look(self, stops: Mapping[str, float]) -> None:
         """Judge what protects, after a look at which nothing was wrong, nor at the one before.

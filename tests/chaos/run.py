@@ -16,6 +16,7 @@ from pathlib import Path
 
 from live.findings import Act
 from research.errors import KeysRefused
+from tests.chaos.guards import is_at_work
 from tests.chaos.judge import Judge, journal_hash
 from tests.chaos.market import market
 from tests.chaos.mishaps import Mishaps
@@ -162,28 +163,29 @@ class Run:
         except KeysRefused:
             self.process.limits.reset("credentials", by="chaos", why="the keys are good", at=self.fake.now)
             self._restart()
-        self._goes_on()
+        whole = self._goes_on()
         self.mishaps.heal()
         fills = self.out.looks - self.unfilled_at > LASTS
-        self.judge.after_look(self.process.tracks, self.mishaps.by_hand, self.process.engine, fills=fills)
+        process = self.process
+        self.judge.after_look(process.tracks, self.mishaps.by_hand, process.engine, fills=fills, whole=whole)
         self.calm = self.calm + 1 if self.mishaps.quiet else 0
         if self.calm > CALM:
             self.judge.after_quiet_look(self.process.stops())
         else:
             self.judge.after_noise()
 
-    def _goes_on(self) -> None:
-        """Say it is a breach if a bar is not taken whose time to come is over, whichever symbols have it."""
+    def _goes_on(self) -> bool:
+        """Return whether all was answered; if a bar is not taken whose time is over, that is a breach."""
         last, habits = self.process.last, self.process.habits
-        ((phase,),) = self.process.journal.rows("SELECT phase FROM pulse")
-        if phase not in {"trading", "waiting"} or last is None:
-            return  # nothing was answered, or nothing shall be done
+        if last is None or not is_at_work(self.process.journal):
+            return False  # nothing was answered, or nothing shall be done
         # By the broker's clock, which a fault may set back: the trader reckons with it.
         now = self.fake.now + timedelta(seconds=min(self.fake.skew, 0.0))
         over = [close for close in self.world.closes if close + habits.settle + habits.wait <= now]
         if over and last < over[-1]:
             text = f"at {self.fake.now:%Y-%m-%d %H:%M:%S} the last bar taken is {last:%Y-%m-%d %H:%M}"
             self.judge.breach("stalled", text)
+        return True
 
 
 @contextmanager

@@ -1,11 +1,15 @@
 """Chaos, small: the study is `python -m tests.chaos --seeds 1000`."""
 
+from dataclasses import replace
+from decimal import Decimal
+
 import pytest
 
-from live.desk import Desk
+from live.protecting import Protecting
 from live.taking import Taking
 from live.tracks import Tracks
 from tests.chaos.__main__ import main
+from tests.chaos.process import RULES
 from tests.chaos.run import run
 from tests.chaos.study import Kept, Size, code
 
@@ -42,8 +46,23 @@ def test_a_trader_that_takes_no_bars_is_found_out(monkeypatch):
 
 def test_a_trader_that_leaves_shares_bare_is_found_out(monkeypatch):
     assert run(5, 12, 2).breaches["unprotected"] == 0
-    monkeypatch.setattr(Desk, "_insist", lambda self, want, orders, plan, *, beyond: None)
+    monkeypatch.setattr(Protecting, "_insist", lambda self, want, orders, plan, *, beyond: None)
     assert run(5, 12, 2).breaches["unprotected"] > 0
+
+
+@pytest.mark.parametrize(
+    ("tight", "seed"),
+    [
+        (replace(RULES, gross_exposure=Decimal("0.2")), 1),
+        (replace(RULES, position_share=Decimal("0.1")), 1),
+        (replace(RULES, daily_loss=Decimal(0)), 4),
+        (replace(RULES, drawdown=Decimal(0)), 1),
+    ],
+    ids=["gross exposure", "position share", "daily loss", "drawdown"],
+)
+def test_a_trader_that_knows_of_no_such_limit_is_found_out(monkeypatch, tight, seed):
+    monkeypatch.setattr("tests.chaos.run.RULES", tight)  # the judge's alone
+    assert run(seed, 12, 2).breaches["limit"] > 0
 
 
 def test_command(capsys):
