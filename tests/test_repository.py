@@ -187,7 +187,7 @@ def test_every_room_has_its_layer():
 
 GOING_ON = {
     "live/runner.py": "the outermost loop",
-    "live/trader.py": "the outermost loop",
+    "live/looks.py": "the outermost loop",
     "live/deadline.py": "a thread hands what was raised to its caller",
     "research/simulation/needs.py": "what a strategy raises for a cell is its reason, the others run",
     "research/simulation/chunks.py": "a cell that raises is recorded with its reason, the others run",
