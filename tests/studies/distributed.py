@@ -16,9 +16,10 @@ import struct
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -118,27 +119,50 @@ def on_dask(cells: int, address: str, victim: subprocess.Popen[bytes] | None = N
 
 def on_ray(cells: int, killed: list[int]) -> SweepResult:
     """Run it on the ray cluster of this process; kill a worker once a chunk is done, and note its process."""
+    over = threading.Event()
+    killer = threading.Thread(target=_kill_one, args=(killed, over))
 
     def told(done: float, total: int) -> None:
-        if not killed:
-            killed.append(_ray_worker())
-            os.kill(killed[0], signal.SIGKILL)
+        # Not here: while this process is told of a chunk, the workers may have finished all others they were
+        # given, and get none until it returns.
+        if killer.ident is None:
+            killer.start()
 
-    return local(cells, told, backend="ray")
+    try:
+        return local(cells, told, backend="ray")
+    finally:
+        over.set()
+        if killer.ident is not None:
+            killer.join()
 
 
-def _ray_worker() -> int:
-    """Return a worker that runs a task of ours: a child of a raylet that is our child."""
+def _kill_one(killed: list[int], over: threading.Event) -> None:
+    """Kill the first worker that is seen to run a task, if one is before it is over."""
+    while not over.is_set():
+        worker = _ray_worker()
+        if worker is None:
+            time.sleep(0.001)
+            continue
+        with suppress(ProcessLookupError):  # it has ended meanwhile
+            os.kill(worker, signal.SIGKILL)
+            killed.append(worker)
+            return
+
+
+def _ray_worker() -> int | None:
+    """Return a worker that runs a task of ours, a child of a raylet that is our child; None if all idle."""
     for process in Path("/proc").glob("[0-9]*"):
         try:
             words = (process / "cmdline").read_bytes()
+            if not words.startswith(b"ray::_on_worker"):
+                continue
             parent = Path("/proc") / _parent(process)
             ours = b"raylet" in (parent / "cmdline").read_bytes() and int(_parent(parent)) == os.getpid()
         except OSError:
             continue
-        if ours and words.startswith(b"ray::_on_worker"):
+        if ours:
             return int(process.name)
-    sys.exit("ray has no worker that runs a task")
+    return None
 
 
 def _parent(process: Path) -> str:
