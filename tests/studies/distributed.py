@@ -118,7 +118,7 @@ def on_dask(cells: int, address: str, victim: subprocess.Popen[bytes] | None = N
 
 
 def on_ray(cells: int, killed: list[int]) -> SweepResult:
-    """Run it on the ray cluster of this process; kill a worker once a chunk is done, and note its process."""
+    """Run it on the ray cluster of this process; once a chunk is done, kill one that works, and note it."""
     over = threading.Event()
     killer = threading.Thread(target=_kill_one, args=(killed, over))
 
@@ -137,7 +137,7 @@ def on_ray(cells: int, killed: list[int]) -> SweepResult:
 
 
 def _kill_one(killed: list[int], over: threading.Event) -> None:
-    """Kill the first worker that is seen to run a task, if one is before it is over."""
+    """Kill the first worker that is seen to run a task, unless the sweep ends first."""
     while not over.is_set():
         worker = _ray_worker()
         if worker is None:
