@@ -7,16 +7,20 @@ from research.console import run
 from tests.fake_alpaca import FakeAlpaca
 from tests.fake_alpaca.worlds import at, daily, week
 from tests.live.canary import NAMES, SECRET
-from tests.live.killing_helpers import keys_at_hand
 
 
 @pytest.fixture
-def commanded(monkeypatch, tmp_path, capsys):
-    """Return a function: an app and its name to one of words: status, lines of stdout, lines of stderr."""
+def paper_keys(monkeypatch, tmp_path):
+    """Let a command find the keys of a paper account, an empty place for its folder, and no settings file."""
     for name, value in {**NAMES, "ONEPATH_HOME": str(tmp_path / "state")}.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     monkeypatch.delenv("ONEPATH_LIVE", raising=False)
+
+
+@pytest.fixture
+def commanded(paper_keys, capsys):
+    """Return a function: an app and its name to one of words: status, lines of stdout, lines of stderr."""
 
     def of(app, name):
         def ask(*words):
@@ -34,12 +38,6 @@ def fake():
     """Monday, half an hour into the session; many a module has a market of its own."""
     with FakeAlpaca(daily(), start=at(0, "10:00"), calendar=week()) as server:
         yield server
-
-
-@pytest.fixture
-def paper_keys(monkeypatch, tmp_path):
-    """Let a command find the keys of a paper account."""
-    keys_at_hand(monkeypatch, tmp_path)
 
 
 @pytest.fixture

@@ -22,15 +22,6 @@ def access_to(fake):
     return Access(SecretStr(KEY), SecretStr(SECRET), False, fake.url, fake.url)
 
 
-def keys_at_hand(monkeypatch, tmp_path):
-    """Let a command find the keys of a paper account, an empty place for its folder, and no settings file."""
-    monkeypatch.setenv("APCA_API_KEY_ID", KEY)
-    monkeypatch.setenv("APCA_API_SECRET_KEY", SECRET)
-    monkeypatch.setenv("ONEPATH_HOME", str(tmp_path / "state"))
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
-    monkeypatch.delenv("ONEPATH_LIVE", raising=False)
-
-
 @contextmanager
 def talking_to(fake, deadline=1.0):
     """Give an account at the fake through our own client; its connection closes at the end."""

@@ -21,11 +21,8 @@ TRADE += ["--history", "2005-01-03", "--capital", "40000"]
 
 
 @pytest.fixture
-def home(tmp_path, monkeypatch):
+def home(paper_keys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("APCA_API_KEY_ID", KEY)
-    monkeypatch.setenv("APCA_API_SECRET_KEY", SECRET)
-    monkeypatch.setenv("ONEPATH_HOME", str(tmp_path / "state"))
 
 
 @pytest.fixture

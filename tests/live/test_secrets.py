@@ -223,13 +223,8 @@ def test_what_holds_the_keys_prints_as_stars(fake):
 
 
 @pytest.fixture
-def at_home(monkeypatch, tmp_path):
+def at_home(paper_keys, tmp_path):
     """Give the canary's keys to the environment, and a home that can be looked through."""
-    monkeypatch.setenv("APCA_API_KEY_ID", KEY)
-    monkeypatch.setenv("APCA_API_SECRET_KEY", SECRET)
-    monkeypatch.setenv("ONEPATH_HOME", str(tmp_path / "state"))
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
-    monkeypatch.delenv("ONEPATH_LIVE", raising=False)
     return tmp_path
 
 

@@ -24,20 +24,15 @@ from live.rows import Event
 from live.status import app
 from live.vitals import Health
 from research.console import run
+from tests.live.canary import KEY, SECRET
 from tests.live.helpers import replayed
 from tests.live.status_helpers import FREE, LAST, NOW, bar, beat, begin, change, healthy, tracked, write
 
-KEY, SECRET = "AKCANARY0001", "canary-secret-0002"
 SECOND = timedelta(seconds=1)
 
 
 @pytest.fixture(autouse=True)
-def _account(monkeypatch, tmp_path):
-    monkeypatch.setenv("APCA_API_KEY_ID", KEY)
-    monkeypatch.setenv("APCA_API_SECRET_KEY", SECRET)
-    monkeypatch.setenv("ONEPATH_HOME", str(tmp_path / "state"))
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
-    monkeypatch.delenv("ONEPATH_LIVE", raising=False)
+def _account(paper_keys, monkeypatch):
     monkeypatch.delenv("COLUMNS", raising=False)
 
 
